@@ -62,7 +62,8 @@ Result<Duration> parse_duration(std::string_view text) {
     rest.remove_prefix(letters);
     while (next_unit < kTimeUnits.size() && kTimeUnits[next_unit].name != name) ++next_unit;
     uint64_t part = 0;
-    if (!number || next_unit == kTimeUnits.size() || !multiply(*number, kTimeUnits[next_unit++].factor, part) ||
+    if (!number || next_unit == kTimeUnits.size() ||
+        !multiply(*number, kTimeUnits[next_unit++].factor, part) ||
         __builtin_add_overflow(total, part, &total) || total > std::numeric_limits<int64_t>::max()) {
       return bad();
     }
