@@ -1,0 +1,29 @@
+// Receive buffers. A connection holds one only while bytes are waiting in it, so an idle connection costs its
+// handle and its coroutine and nothing else; the pool hands out the one that was used last, which is the one
+// the processor's cache still knows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace weir::aio {
+
+struct Buffer {
+  static constexpr size_t kCapacity = 64 * 1024;
+  std::unique_ptr<char[]> data;
+  explicit operator bool() const { return data != nullptr; }
+};
+
+class BufferPool {
+ public:
+  Buffer acquire();
+  void release(Buffer buffer);
+
+ private:
+  static constexpr size_t kMostKept = 256;  // 16 MiB of address space a loop; untouched pages cost nothing
+  std::vector<Buffer> free_;
+};
+
+}  // namespace weir::aio

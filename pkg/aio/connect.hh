@@ -1,0 +1,18 @@
+// Opening connections, and finding the addresses behind a name.
+#pragma once
+
+#include <vector>
+
+#include "pkg/aio/stream.hh"
+
+namespace weir::aio {
+
+// Connects to an ip:port or a Unix socket (a name must be resolved first). The stream receives from then on.
+// Errors: timed_out, cancelled, refused, closed, not_found (no such Unix socket).
+Task<Result<Stream>> connect(Loop& loop, Address address, Deadline deadline);
+
+// All stream addresses of a name, by the system's resolver, on a thread of libuv's.
+// Errors: not_found, timed_out, cancelled.
+Task<Result<std::vector<Address>>> resolve(Loop& loop, std::string name, uint16_t port, Deadline deadline);
+
+}  // namespace weir::aio

@@ -1,0 +1,112 @@
+#include "pkg/aio/loop.hh"
+
+#include <uv.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+namespace weir::aio {
+
+struct Loop::Handles {
+  uv_timer_t timer;
+  uv_idle_t idle;
+  uv_async_t async;
+  std::mutex mutex;
+  std::vector<std::function<void()>> posted;  // guarded by mutex
+
+  std::vector<std::function<void()>> take_posted() {
+    const std::lock_guard lock(mutex);
+    return std::exchange(posted, {});
+  }
+};
+
+void Loop::CloseLoop::operator()(uv_loop_s* loop) const {
+  uv_run(loop, UV_RUN_DEFAULT);  // close callbacks of the last handles
+  if (uv_loop_close(loop) != 0) abort();
+  delete loop;
+}
+
+Loop::Loop() : uv_(new uv_loop_s), handles_(new Handles) {
+  // libuv fails here only where the kernel gives no epoll or event descriptor: nothing can run then.
+  if (uv_loop_init(uv_.get()) != 0) abort();
+  signal(SIGPIPE, SIG_IGN);  // a peer that left is an error value of the write
+  wheel_ = std::make_unique<TimerWheel>(uv_now(uv_.get()));
+  uv_timer_init(uv_.get(), &handles_->timer);
+  uv_idle_init(uv_.get(), &handles_->idle);
+  const auto on_async = [](uv_async_t* handle) {
+    for (const auto& function : static_cast<Loop*>(handle->data)->handles_->take_posted()) function();
+  };
+  if (uv_async_init(uv_.get(), &handles_->async, on_async) != 0) abort();
+  handles_->timer.data = this;
+  handles_->idle.data = this;
+  handles_->async.data = this;
+}
+
+Loop::~Loop() {
+  uv_close(reinterpret_cast<uv_handle_t*>(&handles_->timer), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&handles_->idle), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&handles_->async), nullptr);
+  uv_.reset();
+}
+
+void Loop::run() {
+  uv_run(uv_.get(), UV_RUN_DEFAULT);
+}
+
+void Loop::stop() {
+  uv_stop(uv_.get());
+}
+
+void Loop::post(std::function<void()> function) {
+  {
+    const std::lock_guard lock(handles_->mutex);
+    handles_->posted.push_back(std::move(function));
+  }
+  uv_async_send(&handles_->async);
+}
+
+uint64_t Loop::now_tick() const {
+  return uv_now(uv_.get());
+}
+
+Deadline Loop::in(Duration after) const {
+  if (after == Duration::max()) return Deadline::never();
+  const auto millis = std::chrono::ceil<std::chrono::milliseconds>(after).count();
+  return Deadline::at(now_tick() + static_cast<uint64_t>(millis > 0 ? millis : 0));
+}
+
+void Loop::arm(Timer& timer, Deadline deadline) {
+  wheel_->arm(timer, deadline.tick());
+  // Nearly every deadline is later than the wake that stands already; only an earlier one costs a libuv call.
+  if (deadline.tick() < wake_tick_) schedule_wheel();
+}
+
+void Loop::schedule_wheel() {
+  const uint64_t now = now_tick();
+  wake_tick_ = wheel_->next_tick();
+  if (wake_tick_ == TimerWheel::kNoTick) return;
+  const auto on_wake = [](uv_timer_t* handle) {
+    auto& loop = *static_cast<Loop*>(handle->data);
+    loop.wake_tick_ = 0;  // timers armed by those that fire need not schedule: it is done below
+    loop.wheel_->advance(loop.now_tick());
+    loop.schedule_wheel();
+  };
+  uv_timer_start(&handles_->timer, on_wake, wake_tick_ > now ? wake_tick_ - now : 0, 0);
+}
+
+void Loop::defer(std::coroutine_handle<> handle) {
+  ready_.push_back(handle);
+  if (ready_.size() > 1) return;
+  // An active idle handle makes libuv poll without waiting and call back in the same turn.
+  uv_idle_start(&handles_->idle, [](uv_idle_t* idle) { static_cast<Loop*>(idle->data)->run_ready(); });
+}
+
+void Loop::run_ready() {
+  uv_idle_stop(&handles_->idle);
+  const auto batch = std::exchange(ready_, {});
+  for (const auto handle : batch) handle.resume();
+}
+
+}  // namespace weir::aio

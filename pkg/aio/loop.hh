@@ -1,0 +1,76 @@
+// The event loop of one thread: a libuv loop, a timer wheel, the queue of tasks that are ready to go on, and
+// a pool of receive buffers. Not safe to touch from other threads, but for post().
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "pkg/aio/buffer.hh"
+#include "pkg/aio/timer_wheel.hh"
+#include "pkg/base/units.hh"
+
+struct uv_loop_s;
+
+namespace weir::aio {
+
+// A point in a loop's own time, in milliseconds; what every wait on the outside world is bounded by.
+class Deadline {
+ public:
+  static Deadline never() { return Deadline(TimerWheel::kNoTick); }
+  static Deadline at(uint64_t tick) { return Deadline(tick); }
+  bool is_never() const { return tick_ == TimerWheel::kNoTick; }
+  uint64_t tick() const { return tick_; }
+  auto operator<=>(const Deadline&) const = default;
+
+ private:
+  explicit Deadline(uint64_t tick) : tick_(tick) {}
+  uint64_t tick_;
+};
+
+class Loop {
+ public:
+  Loop();
+  // Everything that lives on the loop must have ended; waits for handles that are still closing.
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Runs until stop(); may be called again.
+  void run();
+  void stop();
+
+  // From any thread: runs `function` on the loop's thread, in order.
+  void post(std::function<void()> function);
+
+  // The deadline `after` from now, rounded up to a millisecond; never() for Duration::max().
+  Deadline in(Duration after) const;
+  uint64_t now_tick() const;
+
+  // For the awaiters of this library.
+  void arm(Timer& timer, Deadline deadline);
+  void disarm(Timer& timer) { wheel_->disarm(timer); }
+  void defer(std::coroutine_handle<> handle);
+  BufferPool& buffers() { return buffers_; }
+  uv_loop_s* uv() { return uv_.get(); }
+
+ private:
+  struct Handles;
+  struct CloseLoop {
+    void operator()(uv_loop_s* loop) const;
+  };
+
+  void run_ready();
+  void schedule_wheel();
+
+  BufferPool buffers_;
+  std::unique_ptr<uv_loop_s, CloseLoop> uv_;
+  std::unique_ptr<TimerWheel> wheel_;
+  std::unique_ptr<Handles> handles_;
+  std::vector<std::coroutine_handle<>> ready_;
+  uint64_t wake_tick_ = TimerWheel::kNoTick;  // when the wheel is to be advanced next
+};
+
+}  // namespace weir::aio

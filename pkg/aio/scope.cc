@@ -1,0 +1,62 @@
+#include "pkg/aio/scope.hh"
+
+#include <cstdlib>
+
+namespace weir::aio {
+
+// The coroutine at the bottom of a spawned task. It destroys itself when it ends, and wakes whoever joins.
+struct Scope::Root {
+  struct promise_type {
+    promise_type(Scope& owner, Task<>&) : scope(&owner) {
+      record.context.loop = &owner.loop_;
+      record.next = owner.first_;
+      record.link = &owner.first_;
+      if (record.next != nullptr) record.next->link = &record.next;
+      owner.first_ = &record;
+      ++owner.size_;
+    }
+
+    Root get_return_object() { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
+
+    struct FinalAwaiter {
+      bool await_ready() noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> finished) noexcept {
+        promise_type& promise = finished.promise();
+        Scope& scope = *promise.scope;
+        *promise.record.link = promise.record.next;
+        if (promise.record.next != nullptr) promise.record.next->link = promise.record.link;
+        finished.destroy();
+        if (--scope.size_ > 0 || scope.joiner_ == nullptr) return std::noop_coroutine();
+        return std::exchange(scope.joiner_, nullptr)->finish();
+      }
+      void await_resume() noexcept {}
+    };
+    FinalAwaiter final_suspend() noexcept { return {}; }
+
+    Scope* scope;
+    detail::TaskRecord record;
+    TaskContext* context = &record.context;
+  };
+};
+
+Scope::Root Scope::run(Scope&, Task<> task) {
+  co_await std::move(task);
+}
+
+Scope::~Scope() {
+  if (size_ != 0) abort();
+}
+
+void Scope::spawn(Task<> task) {
+  run(*this, std::move(task));
+}
+
+void Scope::cancel() {
+  // Cancelling resumes nothing in this turn of the loop, so the list stays as it is while we walk it.
+  for (auto* record = first_; record != nullptr; record = record->next) record->context.cancel();
+}
+
+}  // namespace weir::aio

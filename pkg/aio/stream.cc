@@ -1,0 +1,282 @@
+#include "pkg/aio/stream.hh"
+
+#include <uv.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "pkg/aio/stream_state.hh"
+
+namespace weir::aio {
+
+Stream::State::State(Loop& owner, bool is_unix) : loop(owner) {
+  if (is_unix) {
+    uv_pipe_init(loop.uv(), &handle.pipe, 0);
+  } else {
+    uv_tcp_init(loop.uv(), &handle.tcp);
+  }
+  handle.stream.data = this;
+}
+
+void Stream::State::start_reading() {
+  paused = false;
+  uv_read_start(&handle.stream, on_alloc, on_read);
+}
+
+void Stream::State::on_alloc(uv_handle_t* uv_handle, size_t, uv_buf_t* out) {
+  auto& state = *static_cast<State*>(uv_handle->data);
+  if (!state.buffer) state.buffer = state.loop.buffers().acquire();
+  *out = uv_buf_init(state.buffer.data.get() + state.end, static_cast<unsigned>(state.room()));
+}
+
+void Stream::State::on_read(uv_stream_t* uv_stream, ssize_t count, const uv_buf_t*) {
+  auto& state = *static_cast<State*>(uv_stream->data);
+  if (count == 0) return;  // EAGAIN
+  if (count > 0) {
+    state.end += static_cast<uint32_t>(count);
+    state.bytes_in += static_cast<uint64_t>(count);
+  } else {
+    if (count != UV_EOF) state.error = static_cast<int>(count);
+    state.ended = true;
+    uv_read_stop(&state.handle.stream);
+    state.release_if_empty();
+  }
+  if (state.reader != nullptr) {
+    state.resume_reader(count > 0 ? static_cast<size_t>(count) : 0);
+  } else if (state.ended && state.peer_watcher != nullptr) {
+    std::exchange(state.peer_watcher, nullptr)->cancel();
+  }
+  // The reader went on within the call above and mostly has emptied the buffer; it may have closed us too.
+  if (!state.closing && !state.ended && state.room() == 0) {
+    state.paused = true;
+    uv_read_stop(&state.handle.stream);
+  }
+}
+
+void Stream::State::resume_reader(size_t count) {
+  Read* operation = std::exchange(reader, nullptr);
+  operation->received_ = count;
+  operation->resume_now();
+}
+
+void Stream::State::release_if_empty() {
+  if (!buffer || begin != end || pinned != 0) return;
+  loop.buffers().release(std::move(buffer));
+  begin = end = 0;
+}
+
+void Stream::State::close() {
+  if (closing) return;
+  closing = true;
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle.stream), [](uv_handle_t* uv_handle) {
+    auto* state = static_cast<State*>(uv_handle->data);
+    state->loop.buffers().release(std::move(state->buffer));
+    if (state->abandoned) {
+      delete state;
+    } else {
+      state->closed = true;
+    }
+  });
+}
+
+void Stream::close() {
+  State* state = std::exchange(state_, nullptr);
+  if (state == nullptr) return;
+  state->abandoned = true;
+  if (state->closed) {
+    delete state;
+  } else {
+    state->close();
+  }
+}
+
+std::span<char> Stream::buffered() {
+  if (!state_->buffer) return {};
+  return {state_->buffer.data.get() + state_->begin, state_->end - state_->begin};
+}
+
+void Stream::consume(size_t count) {
+  state_->begin += static_cast<uint32_t>(count);
+  if (state_->begin == state_->end) state_->begin = state_->end = state_->pinned;
+  if (state_->paused && !state_->closing && state_->room() > 0) state_->start_reading();
+}
+
+void Stream::pin(size_t count) {
+  state_->begin += static_cast<uint32_t>(count);
+  state_->pinned = state_->begin;
+}
+
+void Stream::unpin() {
+  state_->pinned = 0;
+  consume(0);
+}
+
+bool Stream::has_room() const {
+  return state_->end - state_->begin + state_->pinned < Buffer::kCapacity;
+}
+
+Stream::Read Stream::read_more(Deadline deadline) {
+  return Read(*state_, deadline);
+}
+
+bool Stream::Read::await_ready() {
+  if (state_.ended || state_.closing) return true;
+  // Nobody looks at the bytes now: make room by moving them down.
+  if (state_.room() == 0 && state_.begin > state_.pinned) {
+    const uint32_t size = state_.end - state_.begin;
+    char* data = state_.buffer.data.get();
+    memmove(data + state_.pinned, data + state_.begin, size);
+    state_.begin = state_.pinned;
+    state_.end = state_.pinned + size;
+  }
+  if (state_.room() == 0) return true;
+  return false;
+}
+
+void Stream::Read::attach() {
+  state_.reader = this;
+  state_.release_if_empty();
+  if (state_.paused) state_.start_reading();
+}
+
+void Stream::Read::on_interrupt() {
+  state_.reader = nullptr;
+  resume_later();
+}
+
+Result<size_t> Stream::Read::await_resume() {
+  if (outcome() != Outcome::ok) return std::unexpected(to_result(outcome(), "reading").error());
+  if (received_ > 0) return received_;
+  if (state_.error != 0) return fail(Errc::closed, std::string("reading: ") + uv_strerror(state_.error));
+  if (state_.closing) return fail(Errc::closed, "reading: the stream is closed");
+  if (state_.ended) return 0;
+  return fail(Errc::limit, "reading: the receive buffer is full");
+}
+
+Stream::Write::Write(State& state, std::span<const std::string_view> parts, Deadline deadline)
+    : state_(state), deadline_(deadline), count_(parts.size()) {
+  std::ranges::copy(parts, parts_);
+}
+
+Stream::Write Stream::write(std::string_view bytes, Deadline deadline) {
+  return Write(*state_, {&bytes, 1}, deadline);
+}
+
+Stream::Write Stream::write(std::span<const std::string_view> parts, Deadline deadline) {
+  return Write(*state_, parts, deadline);
+}
+
+namespace {
+
+unsigned to_uv(std::span<const std::string_view> parts, uv_buf_t* out) {
+  unsigned count = 0;
+  for (const std::string_view part : parts) {
+    if (!part.empty())
+      out[count++] = uv_buf_init(const_cast<char*>(part.data()), static_cast<unsigned>(part.size()));
+  }
+  return count;
+}
+
+}  // namespace
+
+// uv_write() alone would first change the epoll set; nearly always the kernel takes all at once.
+bool Stream::Write::await_ready() {
+  if (state_.closing) {
+    error_ = UV_EPIPE;
+    return true;
+  }
+  uv_buf_t buffers[kMostParts];
+  const unsigned count = to_uv({parts_, count_}, buffers);
+  if (count == 0) return true;
+  const int sent = uv_try_write(&state_.handle.stream, buffers, count);
+  if (sent < 0) {
+    if (sent == UV_EAGAIN) return false;
+    error_ = sent;
+    return true;
+  }
+  state_.bytes_out += static_cast<uint64_t>(sent);
+  size_t done = static_cast<size_t>(sent);
+  bool all = true;
+  for (std::string_view& part : std::span(parts_, count_)) {
+    const size_t taken = std::min(done, part.size());
+    part.remove_prefix(taken);
+    done -= taken;
+    all = all && part.empty();
+  }
+  return all;
+}
+
+void Stream::Write::send_rest() {
+  uv_buf_t buffers[kMostParts];
+  const unsigned count = to_uv({parts_, count_}, buffers);
+  auto* request = new uv_write_t;  // only here: idle connections need not carry its 192 bytes
+  request->data = this;
+  const auto on_written = [](uv_write_t* done, int status) {
+    auto& write = *static_cast<Write*>(done->data);
+    delete done;
+    write.error_ = status;
+    if (status == 0) {
+      for (const std::string_view part : write.parts_) write.state_.bytes_out += part.size();
+    }
+    write.resume_now();
+  };
+  const int error = uv_write(request, &state_.handle.stream, buffers, count, on_written);
+  if (error != 0) {
+    delete request;
+    error_ = error;
+    resume_later();
+  }
+}
+
+// The kernel may hold part of what was given; only closing takes it back, and libuv then calls on_written.
+void Stream::Write::on_interrupt() {
+  state_.close();
+}
+
+Result<> Stream::Write::await_resume() {
+  if (outcome() != Outcome::ok) return to_result(outcome(), "writing");
+  if (error_ != 0) return fail(Errc::closed, std::string("writing: ") + uv_strerror(error_));
+  return {};
+}
+
+Result<> Stream::finish_writing() {
+  // Direct, for uv_shutdown would want a request and a callback: every write of ours has ended before.
+  if (::shutdown(descriptor(), SHUT_WR) != 0) return fail_errno("finish writing", errno);
+  return {};
+}
+
+bool Stream::peer_left() const {
+  return state_->ended;
+}
+
+void Stream::cancel_when_peer_leaves(TaskContext* task) {
+  state_->peer_watcher = task;
+  if (task != nullptr && state_->ended) {
+    state_->peer_watcher = nullptr;
+    task->cancel();
+  }
+}
+
+uint64_t Stream::bytes_in() const {
+  return state_->bytes_in;
+}
+
+uint64_t Stream::bytes_out() const {
+  return state_->bytes_out;
+}
+
+Result<Address> Stream::peer_address() const {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  if (getpeername(descriptor(), address, &size) != 0) return fail_errno("peer address", errno);
+  return Address::from_sockaddr(address);
+}
+
+int Stream::descriptor() const {
+  uv_os_fd_t fd = -1;
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(&state_->handle.stream), &fd);
+  return fd;
+}
+
+}  // namespace weir::aio

@@ -1,0 +1,125 @@
+// Stream: a connected TCP or Unix socket. It receives into a buffer of its own, which the reader looks at in
+// place (buffered()) and takes from (consume()); it sends what it is given, at once where the kernel takes
+// it.
+//
+// Reading stays on between reads, so that a request costs no change of the epoll set and the peer's leaving
+// is noticed; when the buffer is full the stream stops reading, which is the back-pressure the peer sees.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "pkg/aio/operation.hh"
+#include "pkg/base/address.hh"
+
+struct iovec;
+
+namespace weir::aio {
+
+class Stream {
+ public:
+  class Read;
+  class Write;
+  struct State;  // the libuv handle; lives until libuv has let go of it
+
+  Stream() = default;
+  explicit Stream(State* state) : state_(state) {}
+  Stream(Stream&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  Stream& operator=(Stream&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~Stream() { close(); }  // no operation may be under way
+
+  bool is_open() const { return state_ != nullptr; }
+  void close();
+
+  // What was received and not yet consumed. Valid until consume() or read_more(): receiving itself never
+  // moves bytes.
+  std::span<char> buffered();
+  std::string_view text() { return {buffered().data(), buffered().size()}; }
+  void consume(size_t count);
+  // Keeps the first `count` buffered bytes where they are, outside of buffered(), until unpin(): a request's
+  // head is read in place while its body passes through the rest of the buffer.
+  void pin(size_t count);
+  void unpin();
+  // Whether read_more() could ever bring more: false when pinned and buffered bytes fill the buffer.
+  bool has_room() const;
+
+  // Waits for more bytes than are buffered now. The count of new bytes; 0 when the peer has finished sending.
+  // Errors: timed_out, cancelled, closed (reset by the peer), limit (no room).
+  Read read_more(Deadline deadline);
+
+  // Sends all of up to kMostParts parts, in one system call where the kernel takes them; they must stay valid
+  // until the await ends. Errors: timed_out, cancelled, closed. After an error the stream can only be closed.
+  static constexpr size_t kMostParts = 4;
+  Write write(std::string_view bytes, Deadline deadline);
+  Write write(std::span<const std::string_view> parts, Deadline deadline);
+
+  // Tells the peer that nothing more will be sent; reading goes on.
+  Result<> finish_writing();
+
+  // The peer has closed, reset or finished sending while nobody was reading.
+  bool peer_left() const;
+  // While set, the peer's leaving cancels `task`; for work that is in vain without the peer. Null ends it.
+  void cancel_when_peer_leaves(TaskContext* task);
+
+  // Bytes received and sent so far, for the log.
+  uint64_t bytes_in() const;
+  uint64_t bytes_out() const;
+
+  Result<Address> peer_address() const;  // of a TCP stream; a Unix peer is "unix:"
+  int descriptor() const;
+
+ private:
+  State* state_ = nullptr;
+};
+
+class Stream::Read final : public Operation {
+ public:
+  Read(State& state, Deadline deadline) : state_(state), deadline_(deadline) {}
+  bool await_ready();
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    if (!start(handle, *handle.promise().context, deadline_)) return false;
+    attach();
+    return true;
+  }
+  Result<size_t> await_resume();
+
+ private:
+  friend class Stream;
+  friend struct State;
+  void attach();
+  void on_interrupt() override;
+
+  State& state_;
+  Deadline deadline_;
+  size_t received_ = 0;
+};
+
+class Stream::Write final : public Operation {
+ public:
+  Write(State& state, std::span<const std::string_view> parts, Deadline deadline);
+  bool await_ready();
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    if (!start(handle, *handle.promise().context, deadline_)) return false;
+    send_rest();
+    return true;
+  }
+  Result<> await_resume();
+
+ private:
+  friend struct State;
+  void send_rest();
+  void on_interrupt() override;
+
+  State& state_;
+  Deadline deadline_;
+  std::string_view parts_[kMostParts];
+  size_t count_;
+  int error_ = 0;  // libuv's, negative
+};
+
+}  // namespace weir::aio
