@@ -9,6 +9,10 @@
 
 namespace weir::aio {
 
+std::string libuv_version() {
+  return uv_version_string();
+}
+
 struct Loop::Handles {
   uv_timer_t timer;
   uv_idle_t idle;

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "pkg/aio/buffer.hh"
 #include "pkg/aio/timer_wheel.hh"
@@ -29,6 +31,8 @@ class Deadline {
   explicit Deadline(uint64_t tick) : tick_(tick) {}
   uint64_t tick_;
 };
+
+std::string libuv_version();
 
 class Loop {
  public:

@@ -1,0 +1,91 @@
+#include "pkg/daemon/admin.hh"
+
+#include <algorithm>
+
+#include "pkg/base/secret.hh"
+#include "pkg/base/text.hh"
+
+namespace weir::daemon {
+
+AdminEndpoint::AdminEndpoint(aio::Loop& loop, Content content)
+    : loop_(loop),
+      content_(std::move(content)),
+      handler_([this](const http::ServerRequest& request) { return answer(request); }),
+      connections_(loop) {}
+
+Result<> AdminEndpoint::listen(const std::vector<Address>& addresses) {
+  std::vector<Open> wanted;
+  for (const Address& address : addresses) {
+    const std::string name = address.to_string();
+    const auto known = std::ranges::find(open_, name, &Open::address);
+    if (known != open_.end()) {
+      wanted.push_back(std::move(*known));
+      open_.erase(known);
+      continue;
+    }
+    const auto refuse = [&](Error error) {
+      return std::unexpected(std::move(error).context("admin.listen " + name));
+    };
+    auto sockets = aio::open_listening(address, 1);
+    if (!sockets) return refuse(std::move(sockets.error()));
+    const auto bound = aio::local_address(sockets->front().get());
+    auto listener = aio::Listener::start(loop_, std::move(sockets->front()), [this](aio::Stream stream) {
+      constexpr size_t kMostConnections = 256;
+      if (connections_.size() < kMostConnections)
+        connections_.spawn(http::serve(loop_, std::move(stream), handler_, {}));
+    });
+    if (!listener) return refuse(std::move(listener.error()));
+    wanted.push_back({name, bound ? bound->to_string() : name, std::move(*listener)});
+  }
+  open_ = std::move(wanted);
+  return {};
+}
+
+std::vector<std::string> AdminEndpoint::bound() const {
+  std::vector<std::string> addresses;
+  for (const Open& open : open_) addresses.push_back(open.bound);
+  return addresses;
+}
+
+aio::Scope::Join AdminEndpoint::close() {
+  open_.clear();
+  return connections_.close();
+}
+
+aio::Task<http::ServerResponse> AdminEndpoint::answer(const http::ServerRequest& request) {
+  co_return dispatch(request);
+}
+
+bool AdminEndpoint::is_authorised(const http::ServerRequest& request) const {
+  if (token_.empty()) return true;
+  const auto field = request.head.fields.find(http::FieldId::authorization).value_or("");
+  constexpr std::string_view kScheme = "Bearer ";
+  return iequals(field.substr(0, kScheme.size()), kScheme) &&
+         equal_in_constant_time(field.substr(std::min(field.size(), kScheme.size())), token_);
+}
+
+http::ServerResponse AdminEndpoint::dispatch(const http::ServerRequest& request) const {
+  const bool reads = request.head.method == http::Method::get || request.head.method == http::Method::head;
+  if (!reads) return {405, "text/plain; charset=utf-8", "only GET and HEAD\n", "Allow: GET, HEAD\r\n"};
+  if (request.path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n", ""};
+  if (request.path == "/readyz") {
+    const bool ready = content_.is_ready();
+    return {ready ? 200 : 503, "text/plain; charset=utf-8", ready ? "ready\n" : "not ready\n", ""};
+  }
+  if (!is_authorised(request)) {
+    return {401, "text/plain; charset=utf-8", "a token is wanted: Authorization: Bearer TOKEN\n",
+            "WWW-Authenticate: Bearer\r\n"};
+  }
+  if (request.path == "/metrics")
+    return {200, "text/plain; version=0.0.4; charset=utf-8", content_.metrics(), ""};
+  if (request.path == "/config") return {200, "application/json", content_.config() + "\n", ""};
+  if (request.path == "/") {
+    return {
+        200, "text/html; charset=utf-8", content_.page(),
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'\r\n"
+        "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n"};
+  }
+  return {404, "text/plain; charset=utf-8", "there are /, /healthz, /readyz, /metrics and /config\n", ""};
+}
+
+}  // namespace weir::daemon

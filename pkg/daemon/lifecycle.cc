@@ -1,0 +1,244 @@
+#include "pkg/daemon/lifecycle.hh"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+#include <thread>
+
+#include "pkg/daemon/log.hh"
+#include "pkg/daemon/systemd.hh"
+#include "pkg/daemon/version.hh"
+
+namespace weir::daemon {
+namespace {
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);  // with fewer the daemon still works
+}
+
+size_t worker_count(const ServerSection& server) {
+  return server.workers != 0 ? server.workers : std::max(1u, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+Lifecycle::Lifecycle(const AnyProgram& program, config::Input input, AnyConfig config)
+    : program_(program), input_(std::move(input)), config_(std::move(config)), tasks_(loop_), frame_(loop_), ending_(loop_) {}
+
+int Lifecycle::run() {
+  raise_descriptor_limit();
+  inherited_ = take_inherited_sockets();
+  log::configure(config_.log.format, config_.log.level);
+  if (const int code = start(); code != kExitFine) {
+    stop_workers();
+    loop_.post([this] { ending_.spawn(end()); });
+    loop_.run();
+    return code;
+  }
+  const aio::SignalWatch terminate(loop_, SIGTERM, [this] { drain(); });
+  const aio::SignalWatch interrupt(loop_, SIGINT, [this] { drain(); });
+  const aio::SignalWatch hang_up(loop_, SIGHUP, [this] { reload(); });
+  const aio::SignalWatch user(loop_, SIGUSR1, [this] { service_->reopen_files(); });
+  frame_.spawn(watch_loops());
+  state_ = State::serving;
+  log_ready();
+  notify_service_manager("READY=1\nSTATUS=serving");
+  loop_.run();
+  log::info("ended");
+  return kExitFine;
+}
+
+int Lifecycle::start() {
+  Frame frame{loop_, tasks_, metrics_};
+  auto service = program_.make(frame, config_);
+  if (!service) {
+    log::error("cannot start", {{"reason", service.error().message}});
+    return kExitConfig;
+  }
+  service_ = std::move(*service);
+  admin_ = std::make_unique<AdminEndpoint>(
+      loop_, AdminEndpoint::Content{[this] { return state_ == State::serving && service_->is_ready(); },
+                                    [this] { return metrics_.text(); }, [this] { return config_.json; },
+                                    [this] { return status_page(); }});
+  admin_->set_token(config_.admin.token);
+  register_metrics();
+  counts_.most = config_.server.max_connections;
+  for (unsigned i = 0; i < worker_count(config_.server); ++i) {
+    workers_.push_back(std::make_unique<WorkerThread>(i, *service_, counts_));
+  }
+  auto listening = admin_->listen(config_.admin.listen);
+  if (listening) listening = open_listeners(config_.server);
+  if (listening) return kExitFine;
+  log::error("cannot listen", {{"reason", listening.error().message},
+                               {"hint", "is another process using the address? `ss -ltnp` tells"}});
+  return kExitUnavailable;
+}
+
+// Opens what is new and closes what is not wanted any more; what stays is not touched: closing a socket would
+// reset those who wait in its queue.
+Result<> Lifecycle::open_listeners(const ServerSection& server) {
+  std::map<std::string, std::vector<aio::Descriptor>> opened;
+  std::map<std::string, std::string> wanted;
+  for (const Address& address : server.listen) {
+    const std::string name = address.to_string();
+    if (listening_.contains(name)) {
+      wanted[name] = listening_[name];
+      continue;
+    }
+    const bool missing = address.kind == Address::Kind::inherited_fd &&
+                         std::ranges::find(inherited_, address.fd) == inherited_.end();
+    if (missing)
+      return fail(Errc::not_found, "listen " + name + ": no such socket was handed over ($LISTEN_FDS)");
+    auto sockets = aio::open_listening(address, workers_.size());
+    if (!sockets) return std::unexpected(std::move(sockets.error()).context("listen " + name));
+    const auto bound = aio::local_address(sockets->front().get());
+    wanted[name] = bound ? bound->to_string() : name;
+    opened[name] = std::move(*sockets);
+  }
+  for (auto& [name, sockets] : opened) {
+    for (size_t i = 0; i < workers_.size(); ++i) workers_[i]->listen(name, std::move(sockets[i]));
+  }
+  for (const auto& [name, bound] : listening_) {
+    if (wanted.contains(name)) continue;
+    for (const auto& worker : workers_) worker->stop_listening(name);
+    log::info("stops listening", {{"listen", bound}});
+  }
+  listening_ = std::move(wanted);
+  return {};
+}
+
+void Lifecycle::log_ready() const {
+  for (const auto& [name, bound] : listening_) log::info("listening", {{"listen", bound}});
+  for (const std::string& bound : admin_->bound()) log::info("admin endpoint", {{"listen", bound}});
+  for (const int fd : inherited_) {
+    if (!listening_.contains("fd:" + std::to_string(fd))) {
+      log::warn("a socket was handed over that the config does not use", {{"fd", std::to_string(fd)}});
+    }
+  }
+  log::info("ready", {{"listen", listening_.empty() ? std::string() : listening_.begin()->second},
+                      {"workers", std::to_string(workers_.size())},
+                      {"version", version()}});
+}
+
+void Lifecycle::reload() {
+  if (state_ != State::serving) return;
+  notify_reloading();
+  auto loaded = program_.load(input_);
+  Result<> applied;
+  if (!loaded) {
+    for (const config::Problem& problem : loaded.error())
+      log::error("config", {{"problem", config::render(problem)}});
+    applied = fail(Errc::invalid, std::to_string(loaded.error().size()) + " errors in the config");
+  } else {
+    applied = apply(*loaded);
+  }
+  if (applied) {
+    reloads_->add();
+    last_reload_->set(std::chrono::system_clock::to_time_t(WallTime::clock::now()));
+    log::info("config reloaded");
+    notify_service_manager("READY=1\nSTATUS=serving");
+  } else {
+    failed_reloads_->add();
+    log::error("config not reloaded; the old one stays in force", {{"reason", applied.error().message}});
+    notify_service_manager("READY=1\nSTATUS=serving; the last reload failed");
+  }
+}
+
+Result<> Lifecycle::apply(const AnyConfig& next) {
+  for (const std::string& key : program_.changed_restart_keys(config_, next)) {
+    log::warn("a changed key takes effect at the next start only", {{"key", key}});
+  }
+  if (auto listening = open_listeners(next.server); !listening) return listening;
+  if (auto listening = admin_->listen(next.admin.listen); !listening) return listening;
+  if (auto reloaded = program_.reload(*service_, next); !reloaded) {
+    // The new listeners would serve the old config: go back to its own.
+    (void)open_listeners(config_.server);
+    return reloaded;
+  }
+  config_ = next;
+  log::configure(config_.log.format, config_.log.level);
+  admin_->set_token(config_.admin.token);
+  counts_.most = config_.server.max_connections;
+  metrics_.collect();
+  return {};
+}
+
+void Lifecycle::drain() {
+  if (state_ == State::draining) {
+    log::warn("asked again to end: ends at once");
+    notify_service_manager("STATUS=ending at once");
+    ending_.spawn(end());
+    state_ = State::ended;
+    return;
+  }
+  if (state_ != State::serving) return;
+  state_ = State::draining;
+  log::info("draining", {{"timeout", format_duration(config_.server.drain_timeout)}});
+  notify_service_manager("STOPPING=1\nSTATUS=draining");
+  for (const auto& worker : workers_) {
+    worker->drain([this] { loop_.post([this] { on_worker_ended(); }); });
+  }
+  tasks_.cancel();
+  frame_.spawn(force_end_after(config_.server.drain_timeout));
+}
+
+void Lifecycle::on_worker_ended() {
+  if (++workers_ended_ < workers_.size() || state_ != State::draining) return;
+  state_ = State::ended;
+  ending_.spawn(end());
+}
+
+aio::Task<> Lifecycle::force_end_after(Duration timeout) {
+  const auto waited = co_await aio::sleep_until(loop_.in(timeout));
+  if (!waited || state_ != State::draining) co_return;
+  log::warn("drain timeout: ends what is still under way",
+            {{"connections", std::to_string(counts_.open->value())}});
+  state_ = State::ended;
+  ending_.spawn(end());
+}
+
+void Lifecycle::stop_workers() {
+  for (const auto& worker : workers_) worker->stop();
+  workers_.clear();
+}
+
+aio::Task<> Lifecycle::end() {
+  stop_workers();
+  if (service_) service_->flush();
+  co_await frame_.close();
+  if (admin_) co_await admin_->close();
+  co_await tasks_.close();
+  loop_.stop();
+}
+
+// Tells the watchdog that we live, as long as every worker's loop answers; and measures how long that takes.
+aio::Task<> Lifecycle::watch_loops() {
+  const Duration wanted = watchdog_interval() / 2;
+  const Duration interval =
+      wanted > Duration{0} ? std::min<Duration>(wanted, std::chrono::seconds(1)) : std::chrono::seconds(1);
+  const auto lag = metrics_.histogram("weir_loop_lag_seconds", "How long a worker's loop took to answer.");
+  auto answers = std::make_shared<std::atomic<size_t>>(0);
+  for (;;) {
+    answers->store(0);
+    const auto asked = MonotonicTime::clock::now();
+    for (const auto& worker : workers_) {
+      worker->ping([answers, asked, lag] {
+        lag->observe(std::chrono::duration<double>(MonotonicTime::clock::now() - asked).count());
+        answers->fetch_add(1);
+      });
+    }
+    const auto slept = co_await aio::sleep_until(loop_.in(interval));
+    if (!slept || state_ == State::ended) co_return;
+    const bool all_answered = answers->load() == workers_.size();
+    if (wanted > Duration{0} && (all_answered || state_ == State::draining))
+      notify_service_manager("WATCHDOG=1");
+  }
+}
+
+}  // namespace weir::daemon

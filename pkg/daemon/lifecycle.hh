@@ -1,0 +1,61 @@
+// A daemon from start to exit: bind, start the workers, serve, reload on SIGHUP, drain on SIGTERM.
+#pragma once
+
+#include "pkg/aio/signal.hh"
+#include "pkg/base/clock.hh"
+#include "pkg/daemon/admin.hh"
+#include "pkg/daemon/cli.hh"
+#include "pkg/daemon/worker_thread.hh"
+
+namespace weir::daemon {
+
+class Lifecycle {
+ public:
+  Lifecycle(const AnyProgram& program, config::Input input, AnyConfig config);
+  int run();  // until the daemon ends; its exit code
+
+ private:
+  enum class State { starting, serving, draining, ended };
+
+  // Start, in this order. An exit code ends it.
+  int start();
+  Result<> open_listeners(const ServerSection& server);
+  void log_ready() const;
+
+  void reload();
+  Result<> apply(const AnyConfig& next);
+  void drain();
+  void on_worker_ended();
+  aio::Task<> force_end_after(Duration timeout);
+  aio::Task<> watch_loops();
+  aio::Task<> end();
+  void stop_workers();
+
+  void register_metrics();
+  std::string status_page();
+
+  const AnyProgram& program_;
+  const config::Input input_;
+  AnyConfig config_;
+  const MonotonicTime started_ = MonotonicTime::clock::now();
+  State state_ = State::starting;
+
+  aio::Loop loop_;
+  aio::Scope tasks_;  // the service's
+  aio::Scope frame_;   // our own
+  aio::Scope ending_;  // end(), which waits for both
+  metrics::Registry metrics_;
+  ConnectionCounts counts_;
+  std::unique_ptr<Service> service_;
+  std::unique_ptr<AdminEndpoint> admin_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+  // Where we listen: the configured address, and the one that was bound (they differ for port 0).
+  std::map<std::string, std::string> listening_;
+  std::vector<int> inherited_;
+  size_t workers_ended_ = 0;
+  std::shared_ptr<metrics::Counter> reloads_;
+  std::shared_ptr<metrics::Counter> failed_reloads_;
+  std::shared_ptr<metrics::Gauge> last_reload_;
+};
+
+}  // namespace weir::daemon

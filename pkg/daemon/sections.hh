@@ -1,0 +1,45 @@
+// The config sections that every daemon has, as members `server`, `admin` and `log` of its config struct.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pkg/base/address.hh"
+#include "pkg/config/table.hh"
+#include "pkg/daemon/log.hh"
+
+namespace weir::daemon {
+
+// [server]
+struct ServerSection {
+  std::vector<Address> listen{*Address::parse_listen("127.0.0.1:8080")};
+  uint64_t workers = 0;
+  Duration drain_timeout = std::chrono::seconds(30);
+  uint64_t max_connections = 65536;
+};
+
+// [admin]
+struct AdminSection {
+  std::vector<Address> listen;
+  std::string token;
+};
+
+// [log]
+struct LogSection {
+  log::Level level = log::Level::info;
+  log::Format format = log::Format::logfmt;
+};
+
+config::Table<ServerSection> server_table();
+config::Table<AdminSection> admin_table();
+config::Table<LogSection> log_table();
+
+template <typename Config>
+void add_frame_tables(config::Table<Config>& table) {
+  table.table("server", &Config::server, server_table()).doc("Listening and the process as a whole.");
+  table.table("admin", &Config::admin, admin_table())
+      .doc("The endpoint for operators: status page, health, metrics, the config in force.");
+  table.table("log", &Config::log, log_table()).doc("The log on standard error.");
+}
+
+}  // namespace weir::daemon

@@ -1,0 +1,24 @@
+#include "pkg/daemon/version.hh"
+
+#include <librdkafka/rdkafka.h>
+#include <spdlog/version.h>
+
+#include "pkg/aio/loop.hh"
+
+namespace weir::daemon {
+
+std::string version() {
+  return WEIR_VERSION " (" WEIR_COMMIT ")";
+}
+
+std::string version_text(std::string_view name) {
+  const auto dotted = [](int major, int minor, int patch) {
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+  };
+  return std::string(name) + " " + version() + "\nlibuv " + aio::libuv_version() +
+         ", toml++ " WEIR_TOML_VERSION + ", spdlog " +
+         dotted(SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH) + ", librdkafka " +
+         rd_kafka_version_str() + "\n";
+}
+
+}  // namespace weir::daemon

@@ -1,0 +1,65 @@
+// A policy, put on the memory that all policies share. Decisions may be asked for from any thread.
+//
+//   State state{Bytes{16 << 20}, Bytes{8 << 20}};
+//   auto limiter = Limiter::make(policy, state);
+//   KeyBuilder key(*limiter); key.add("192.0.2.7");
+//   Decision decision = limiter->decide(key.finish(), now);
+//
+// What is remembered belongs to the policy's name: a limiter made anew with the same name and algorithm, and
+// another rate or burst, goes on with it.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "pkg/base/hash.hh"
+#include "pkg/limit/log_store.hh"
+#include "pkg/limit/table.hh"
+
+namespace weir::limit {
+
+struct State {
+  State(Bytes table_size, Bytes log_size) : table(table_size), logs(log_size) {}
+  Table table;
+  LogStore logs;
+  const HashKey hash_key = HashKey::random();
+};
+
+class Limiter {
+ public:
+  // `state` must outlive it. Errors: a policy that check() refuses, or too many of them.
+  static Result<std::unique_ptr<Limiter>> make(const Policy& policy, State& state);
+  ~Limiter();
+  Limiter(const Limiter&) = delete;
+  Limiter& operator=(const Limiter&) = delete;
+
+  const Policy& policy() const { return policy_; }
+  Decision decide(uint64_t key, Time now, uint32_t cost = 1) const;
+  // Takes an allowed decision back, when another rule rejected the request.
+  void refund(uint64_t key, Time now, uint32_t cost = 1) const;
+
+ private:
+  friend class KeyBuilder;
+  Limiter(const Policy& policy, State& state) : policy_(policy), state_(state) {}
+
+  Policy policy_;
+  State& state_;
+  std::string identity_;  // name and algorithm
+  uint8_t reader_ = 0;
+  const Strategy* strategy_ = nullptr;  // null for sliding_window
+};
+
+// The hash of a key of several parts, under the state's secret: clients cannot choose who shares their set.
+class KeyBuilder {
+ public:
+  explicit KeyBuilder(const Limiter& limiter) : hash_(limiter.state_.hash_key) {
+    hash_.update_part(limiter.identity_);
+  }
+  void add(std::string_view part) { hash_.update_part(part); }
+  uint64_t finish() { return hash_.finish(); }
+
+ private:
+  SipHash hash_;
+};
+
+}  // namespace weir::limit

@@ -1,0 +1,178 @@
+#include "pkg/limit/table.hh"
+
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdlib>
+#include <new>
+
+namespace weir::limit {
+
+// Memory order: an entry's two words are only ever written together by replace(), a full barrier. A reader
+// loads tag, then state; what it makes of them counts only when replace() finds both unchanged, so a torn
+// read costs a retry and nothing else.
+
+void Table::FreeSets::operator()(Set* sets) const {
+  munmap(sets, bytes);
+}
+
+// A spin lock: held for a scan of two cache lines, and only by threads that bring a new key to the same set.
+class Table::SetLock {
+ public:
+  explicit SetLock(std::atomic<uint8_t>& flag) : flag_(flag) {
+    while (flag_.exchange(1, std::memory_order_acquire) != 0) __builtin_ia32_pause();
+  }
+  ~SetLock() { flag_.store(0, std::memory_order_release); }
+  SetLock(const SetLock&) = delete;
+  SetLock& operator=(const SetLock&) = delete;
+
+ private:
+  std::atomic<uint8_t>& flag_;
+};
+
+Table::Table(Bytes size) : set_count_(std::bit_floor(std::max<uint64_t>(size.count / sizeof(Set), 1))) {
+  const size_t bytes = set_count_ * sizeof(Set);
+  // Zeroed by the kernel, page by page as keys come: a large table costs nothing before it is used.
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  // A decision is one access to a random place: without huge pages it misses the TLB as well as the cache.
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  sets_ = {static_cast<Set*>(memory), FreeSets{bytes}};
+  locks_ = std::make_unique<std::atomic<uint8_t>[]>(set_count_);
+}
+
+Result<uint8_t> Table::enlist(const std::string& name, std::unique_ptr<Strategy> strategy) {
+  const std::lock_guard lock(mutex_);
+  size_t number = 0;
+  for (size_t i = 1; i < names_.size(); ++i) {
+    if (names_[i].uses > 0 && names_[i].text == name) {
+      number = i;
+      break;
+    }
+    if (number == 0 && names_[i].uses == 0) number = i;
+  }
+  if (number == 0) return fail(Errc::limit, "more than 255 rate limits");
+  names_[number].text = name;
+  ++names_[number].uses;
+  readers_[number].store(strategy.get(), std::memory_order_release);
+  strategies_.push_back(std::move(strategy));
+  return static_cast<uint8_t>(number);
+}
+
+void Table::delist(uint8_t reader) {
+  const std::lock_guard lock(mutex_);
+  if (--names_[reader].uses == 0) readers_[reader].store(nullptr, std::memory_order_release);
+}
+
+uint64_t Table::tag_of(uint64_t hash, uint8_t reader) {
+  // The set is chosen by the lowest bits; the tag keeps the upper 56, and is never 0 since no reader is.
+  return (hash & ~uint64_t{0xff}) | reader;
+}
+
+Table::Value Table::load(const Entry& entry) {
+  const uint64_t tag = entry.tag.load(std::memory_order_acquire);
+  return {tag, entry.state.load(std::memory_order_acquire)};
+}
+
+// g++ 12 calls libatomic for 16-byte atomics, at twice the price of the instruction.
+bool Table::replace(Entry& entry, Value expected, Value desired) {
+  bool done = false;
+  asm volatile("lock cmpxchg16b %1"
+               : "=@ccz"(done), "+m"(entry), "+a"(expected.tag), "+d"(expected.state)
+               : "b"(desired.tag), "c"(desired.state)
+               : "memory");
+  return done;
+}
+
+Table::Entry* Table::find(Set& set, uint64_t tag) {
+  for (Entry& entry : set.entries) {
+    if (entry.tag.load(std::memory_order_relaxed) == tag) return &entry;
+  }
+  return nullptr;
+}
+
+bool Table::update(Set& set, uint64_t tag, const Strategy& strategy, Time now, uint32_t cost,
+                   Decision& decision) {
+  for (;;) {
+    Entry* entry = find(set, tag);
+    if (entry == nullptr) return false;
+    const Value held = load(*entry);
+    if (held.tag != tag) continue;
+    uint64_t next = 0;
+    decision = strategy.decide(held.state, now, cost, next);
+    // A rejection changes nothing: a flood over its limit does not even write.
+    if (!decision.allowed || replace(*entry, held, {tag, next})) return true;
+  }
+}
+
+Decision Table::decide(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost) {
+  const uint64_t tag = tag_of(hash, reader);
+  Set& set = set_of(hash);
+  Decision decision;
+  if (update(set, tag, strategy, now, cost, decision)) return decision;
+  return insert(set, hash & (set_count_ - 1), tag, strategy, now, cost);
+}
+
+Decision Table::insert(Set& set, size_t set_index, uint64_t tag, const Strategy& strategy, Time now,
+                       uint32_t cost) {
+  const SetLock lock(locks_[set_index]);
+  Decision decision;
+  if (update(set, tag, strategy, now, cost, decision)) return decision;
+  uint64_t next = 0;
+  decision = strategy.decide(0, now, cost, next);
+  if (!decision.allowed) return decision;
+  for (;;) {
+    Value held;
+    bool has_expired = false;
+    Entry* victim = choose_victim(set, now, held, has_expired);
+    if (victim == nullptr) {
+      unrecorded_.fetch_add(1, std::memory_order_relaxed);
+      return decision;
+    }
+    if (!replace(*victim, held, {tag, next})) continue;  // someone has just used it: choose again
+    auto& count = held.tag == 0 ? occupied_ : has_expired ? expired_ : evicted_;
+    count.fetch_add(1, std::memory_order_relaxed);
+    return decision;
+  }
+}
+
+Table::Entry* Table::choose_victim(Set& set, Time now, Value& held, bool& has_expired) const {
+  Entry* best = nullptr;
+  Time best_expires = UINT64_MAX;
+  for (Entry& entry : set.entries) {
+    const Value value = load(entry);
+    const auto reader = static_cast<uint8_t>(value.tag & 0xff);
+    const Strategy* strategy = readers_[reader].load(std::memory_order_acquire);
+    Time expires = 0;  // empty, or of a rule that is no more
+    if (value.tag != 0 && strategy != nullptr) {
+      expires = strategy->expires(value.state, now);
+      if (expires > now && strategy->is_over(value.state, now)) continue;
+    }
+    if (value.tag != 0) expires = std::max<Time>(expires, 1);  // an empty one before all others
+    if (expires >= best_expires) continue;
+    best = &entry;
+    best_expires = expires;
+    held = value;
+  }
+  has_expired = best_expires <= now;
+  return best;
+}
+
+void Table::refund(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost) {
+  const uint64_t tag = tag_of(hash, reader);
+  Set& set = set_of(hash);
+  for (;;) {
+    Entry* entry = find(set, tag);
+    if (entry == nullptr) return;
+    const Value held = load(*entry);
+    if (held.tag != tag) continue;
+    if (replace(*entry, held, {tag, strategy.refund(held.state, now, cost)})) return;
+  }
+}
+
+Table::Stats Table::stats() const {
+  return {occupied_.load(std::memory_order_relaxed), expired_.load(std::memory_order_relaxed),
+          evicted_.load(std::memory_order_relaxed), unrecorded_.load(std::memory_order_relaxed)};
+}
+
+}  // namespace weir::limit

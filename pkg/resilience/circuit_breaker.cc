@@ -1,0 +1,134 @@
+#include "pkg/resilience/circuit_breaker.hh"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::resilience {
+
+std::string_view to_string(BreakerState state) {
+  switch (state) {
+    case BreakerState::closed:
+      return "closed";
+    case BreakerState::open:
+      return "open";
+    case BreakerState::half_open:
+      return "half-open";
+  }
+  return "unknown";
+}
+
+Permit::Permit(Permit&& other) noexcept
+    : breaker_(std::exchange(other.breaker_, nullptr)), is_probe_(other.is_probe_) {}
+
+Permit& Permit::operator=(Permit&& other) noexcept {
+  std::swap(breaker_, other.breaker_);
+  std::swap(is_probe_, other.is_probe_);
+  return *this;
+}
+
+void Permit::success(MonotonicTime now) {
+  if (auto* breaker = std::exchange(breaker_, nullptr)) breaker->record(is_probe_, true, now);
+}
+
+void Permit::failure(MonotonicTime now) {
+  if (auto* breaker = std::exchange(breaker_, nullptr)) breaker->record(is_probe_, false, now);
+}
+
+void Permit::abandon() {
+  auto* breaker = std::exchange(breaker_, nullptr);
+  if (breaker != nullptr && is_probe_) breaker->release_probe();
+}
+
+Permit CircuitBreaker::allow(MonotonicTime now) {
+  if (state() == BreakerState::closed) return Permit(*this, false);
+  const std::lock_guard lock(mutex_);
+  if (state() == BreakerState::open && now - changed_at_ >= open_for_) move_to(BreakerState::half_open, now);
+  switch (state()) {
+    case BreakerState::closed:
+      return Permit(*this, false);
+    case BreakerState::open:
+      return {};
+    case BreakerState::half_open:
+      break;
+  }
+  if (probe_under_way_) return {};
+  probe_under_way_ = true;
+  return Permit(*this, true);
+}
+
+void CircuitBreaker::record(bool is_probe, bool succeeded, MonotonicTime now) {
+  if (!is_probe) {
+    // An answer to a request from before it opened says nothing about the server now.
+    if (state() == BreakerState::closed) record_closed(succeeded, now);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  probe_under_way_ = false;
+  if (state() != BreakerState::half_open) return;
+  if (!succeeded) {
+    open_for_ = std::min(open_for_ * 2, std::max(settings_.open_cap, settings_.open_time));
+    move_to(BreakerState::open, now);
+  } else if (++probe_successes_ >= settings_.probes) {
+    move_to(BreakerState::closed, now);
+  }
+}
+
+void CircuitBreaker::record_closed(bool succeeded, MonotonicTime now) {
+  if (succeeded) {
+    if (failures_in_row_.load(std::memory_order_relaxed) != 0)
+      failures_in_row_.store(0, std::memory_order_relaxed);
+    window_requests_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  if (state() != BreakerState::closed) return;
+  // Successes don't look at the clock; the window is turned when it matters, which is at a failure.
+  if (now - window_start_ >= settings_.window) {
+    window_start_ = now;
+    window_requests_.store(0, std::memory_order_relaxed);
+    window_failures_.store(0, std::memory_order_relaxed);
+  }
+  const uint64_t requests = window_requests_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const uint64_t failures = window_failures_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const uint64_t in_row = failures_in_row_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const bool row_is_long = settings_.failures != 0 && in_row >= settings_.failures;
+  const bool share_is_high = settings_.ratio > 0 && requests >= settings_.minimum &&
+                             static_cast<double>(failures) >= settings_.ratio * static_cast<double>(requests);
+  if (!row_is_long && !share_is_high) return;
+  open_for_ = settings_.open_time;
+  move_to(BreakerState::open, now);
+}
+
+void CircuitBreaker::release_probe() {
+  const std::lock_guard lock(mutex_);
+  probe_under_way_ = false;
+}
+
+void CircuitBreaker::move_to(BreakerState next, MonotonicTime now) {
+  changed_at_ = now;
+  probe_successes_ = 0;
+  failures_in_row_.store(0, std::memory_order_relaxed);
+  window_requests_.store(0, std::memory_order_relaxed);
+  window_failures_.store(0, std::memory_order_relaxed);
+  window_start_ = now;
+  if (next == BreakerState::open) times_opened_.fetch_add(1, std::memory_order_relaxed);
+  state_.store(next, std::memory_order_relaxed);
+}
+
+MonotonicTime CircuitBreaker::changed_at() const {
+  const std::lock_guard lock(mutex_);
+  return changed_at_;
+}
+
+Duration CircuitBreaker::time_to_probe(MonotonicTime now) const {
+  const std::lock_guard lock(mutex_);
+  if (state() != BreakerState::open) return Duration{0};
+  return std::max(Duration{0}, open_for_ - (now - changed_at_));
+}
+
+void CircuitBreaker::set_settings(BreakerSettings settings) {
+  const std::lock_guard lock(mutex_);
+  settings_ = settings;
+}
+
+}  // namespace weir::resilience
