@@ -34,8 +34,8 @@ http {{
 """
 
 NGINX = """
-daemon off; worker_processes 1; worker_rlimit_nofile 40000; error_log stderr error; pid nginx.pid;
-events {{ worker_connections 20000; multi_accept on; }}
+daemon off; worker_processes 1; error_log stderr error; pid nginx.pid;
+events {{ worker_connections 19000; multi_accept on; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 600; tcp_nodelay on; server_tokens off;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
@@ -60,6 +60,7 @@ HAPROXY = """
 global
   nbthread 1
   maxconn 20000
+  no strict-limits
   tune.listener.multi-queue off
 defaults
   mode http
@@ -113,7 +114,7 @@ def wait_for_port(port, process):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise SystemExit(f"a server ended at once with status {process.returncode}")
+            raise SystemExit(f"{process.args} ended at once with status {process.returncode}")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return

@@ -20,12 +20,13 @@ aio::Task<Exchange::Next> Exchange::run(aio::Stream& client, Peer peer, size_t h
   if (!parse(head_size) || !route() || !check_body_size()) {
     next = co_await answer(refusal_, record_.reason, refusal_fields_);
   } else {
-    const bool passed = co_await limit();
-    if (passed) {
-      next = co_await forward();
-      co_await end_upload();
-    } else {
+    limit();
+    if (record_.verdict.kind == LimitVerdict::Kind::reject) {
       next = co_await answer_limited();
+    } else {
+      if (record_.verdict.kind == LimitVerdict::Kind::delay) co_await delay();
+      next = co_await forward();
+      if (upload_) co_await end_upload();
     }
   }
   finish();
@@ -34,6 +35,7 @@ aio::Task<Exchange::Next> Exchange::run(aio::Stream& client, Peer peer, size_t h
 
 aio::Task<> Exchange::refuse(aio::Stream& client, Peer peer, int status, std::string_view reason) {
   begin(client, peer);
+  make_trace(trace_, {}, {}, worker_.random());
   request_.keep_alive = false;
   co_await answer(status, reason);
   finish();
@@ -57,13 +59,14 @@ void Exchange::begin(aio::Stream& client, Peer peer) {
   path_ = {};
   response_out_.clear();
   reused_ = sent_ = body_gone_ = answer_begun_ = upstream_clean_ = false;
-  make_trace(trace_, {}, {}, worker_.random());
+  trace_.request_id.clear();
 }
 
 bool Exchange::parse(size_t head_size) {
   const auto refusal = http::parse_request_head(client_->text().substr(0, head_size), request_);
   client_->pin(head_size);
   if (refusal) {
+    make_trace(trace_, {}, {}, worker_.random());
     refusal_ = refusal->status;
     record_.reason = refusal->reason;
     request_.keep_alive = false;  // who knows where the next request begins
@@ -119,17 +122,17 @@ bool Exchange::check_body_size() {
   return false;
 }
 
-aio::Task<bool> Exchange::limit() {
-  if (route_->rules.empty()) co_return true;
+void Exchange::limit() {
+  if (route_->rules.empty()) return;
   const RequestFacts facts{record_.client, route_->name, request_.fields};
   const auto now = static_cast<limit::Time>(record_.start.time_since_epoch().count());
   record_.verdict = apply_limits(route_->rules, facts, now);
-  if (record_.verdict.kind == LimitVerdict::Kind::delay) {
-    const PeerWatch watch(*client_, watcher());
-    const auto slept = co_await aio::sleep_until(loop().in(record_.verdict.decision.delay));
-    (void)slept;  // cancelled: the next wait ends at once, and so does the exchange
-  }
-  co_return record_.verdict.kind != LimitVerdict::Kind::reject;
+}
+
+aio::Task<> Exchange::delay() {
+  const PeerWatch watch(*client_, watcher());
+  const auto slept = co_await aio::sleep_until(loop().in(record_.verdict.decision.delay));
+  (void)slept;  // cancelled: the next wait ends at once, and so does the exchange
 }
 
 void Exchange::finish() {
@@ -157,7 +160,7 @@ void Exchange::finish() {
   }
   keep_upstream();
   client_->unpin();
-  server_.reset();
+  server_ = nullptr;
   snapshot_.reset();
 }
 

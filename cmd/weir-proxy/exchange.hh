@@ -83,15 +83,15 @@ class Exchange {
   bool parse(size_t head_size);
   bool route();
   bool check_body_size();
-  aio::Task<bool> limit();
+  void limit();
+  aio::Task<> delay();
 
   aio::Task<Next> forward();
-  aio::Task<Next> forward_inside();
   aio::Task<resilience::Slot> enter_bulkhead();
-  std::shared_ptr<Server> pick_server(resilience::Permit& permit);
+  Server* pick_server(resilience::Permit& permit);
   aio::TaskContext* watcher() const { return settings().abort_when_client_leaves ? task_ : nullptr; }
-  aio::Task<Attempt> attempt(bool only_fresh);
-  aio::Task<Attempt> open_connection(bool only_fresh);
+  void take_idle_connection(bool only_fresh);
+  aio::Task<Attempt> open_connection();
   aio::Task<Attempt> send_request();
   aio::Task<Attempt> await_head(aio::Deadline deadline);
   aio::Task<bool> pass_on_interim();
@@ -150,7 +150,7 @@ class Exchange {
   std::string problem_;
 
   aio::Stream upstream_;
-  std::shared_ptr<Server> server_;
+  Server* server_ = nullptr;  // the snapshot's
   std::optional<Upload> upload_;
   size_t response_head_size_ = 0;
   bool reused_ = false;          // the upstream's connection had served before

@@ -25,19 +25,6 @@ struct QueueTicket final : resilience::Waiter, std::enable_shared_from_this<Queu
 
 }  // namespace
 
-aio::Task<Exchange::Next> Exchange::forward() {
-  const Upstream& upstream = *route_->upstream;
-  upstream.state->budget.deposit(upstream.settings.retry_budget);
-  resilience::Slot slot = upstream.state->bulkhead.try_enter();
-  if (!slot.is_held()) slot = co_await enter_bulkhead();
-  if (!slot.is_held()) {
-    if (task_->cancelled) co_return Next::close;
-    upstream.metrics.turned_away->add();
-    co_return co_await answer(503, "too many requests are under way to this upstream", "Retry-After: 1\r\n");
-  }
-  co_return co_await forward_inside();
-}
-
 aio::Task<resilience::Slot> Exchange::enter_bulkhead() {
   const Upstream& upstream = *route_->upstream;
   const auto ticket = std::make_shared<QueueTicket>(loop());
@@ -48,8 +35,16 @@ aio::Task<resilience::Slot> Exchange::enter_bulkhead() {
   co_return upstream.state->bulkhead.leave_queue(*ticket);
 }
 
-aio::Task<Exchange::Next> Exchange::forward_inside() {
+aio::Task<Exchange::Next> Exchange::forward() {
   const Upstream& upstream = *route_->upstream;
+  upstream.state->budget.deposit(upstream.settings.retry_budget);
+  resilience::Slot slot = upstream.state->bulkhead.try_enter();
+  if (!slot.is_held()) slot = co_await enter_bulkhead();
+  if (!slot.is_held()) {
+    if (task_->cancelled) co_return Next::close;
+    upstream.metrics.turned_away->add();
+    co_return co_await answer(503, "too many requests are under way to this upstream", "Retry-After: 1\r\n");
+  }
   write_request_head();
   bool only_fresh = false;
   for (;;) {
@@ -61,7 +56,10 @@ aio::Task<Exchange::Next> Exchange::forward_inside() {
     }
     record_.server = server_->name();
     upstream.metrics.attempts->add();
-    const Attempt outcome = co_await attempt(only_fresh);
+    take_idle_connection(only_fresh);
+    Attempt outcome = Attempt::ok;
+    if (!upstream_.is_open()) outcome = co_await open_connection();
+    if (outcome == Attempt::ok) outcome = co_await send_request();
     if (task_->cancelled) co_return Next::close;
     judge(permit, outcome);
     const bool answered = outcome == Attempt::ok;
@@ -87,33 +85,25 @@ aio::Task<Exchange::Next> Exchange::forward_inside() {
   co_return co_await relay_response();
 }
 
-std::shared_ptr<Server> Exchange::pick_server(resilience::Permit& permit) {
+Server* Exchange::pick_server(resilience::Permit& permit) {
   const Upstream& upstream = *route_->upstream;
-  const auto now = MonotonicTime::clock::now();
   const size_t count = upstream.servers.size();
   const uint64_t turn = count == 1 ? 0 : upstream.state->turn.fetch_add(1, std::memory_order_relaxed);
   for (size_t i = 0; i < count; ++i) {
     const auto& server = upstream.servers[(turn + i) % count];
-    permit = server->breaker.allow(now);
-    if (permit.is_given()) return server;
+    permit = server->breaker.allow(record_.start);
+    if (permit.is_given()) return server.get();
   }
   return nullptr;
 }
 
-aio::Task<Exchange::Attempt> Exchange::attempt(bool only_fresh) {
-  const Attempt opened = co_await open_connection(only_fresh);
-  if (opened != Attempt::ok) co_return opened;
-  co_return co_await send_request();
+void Exchange::take_idle_connection(bool only_fresh) {
+  upstream_.close();
+  if (!only_fresh) upstream_ = worker_.pool(*server_).take();
+  reused_ = upstream_.is_open();
 }
 
-aio::Task<Exchange::Attempt> Exchange::open_connection(bool only_fresh) {
-  upstream_.close();
-  reused_ = false;
-  if (!only_fresh) upstream_ = worker_.pool(*server_).take();
-  if (upstream_.is_open()) {
-    reused_ = true;
-    co_return Attempt::ok;
-  }
+aio::Task<Exchange::Attempt> Exchange::open_connection() {
   const auto address = server_->next_address();
   if (!address) co_return Attempt::unresolved;
   const auto start = MonotonicTime::clock::now();
@@ -172,7 +162,6 @@ aio::Task<bool> Exchange::send_piece(std::string_view head, std::string_view pie
 }
 
 aio::Task<Exchange::Attempt> Exchange::await_head(aio::Deadline deadline) {
-  const auto start = MonotonicTime::clock::now();
   http::HeadScanner scanner;
   for (unsigned interim = 0;;) {
     const auto progress = scanner.scan(upstream_.text(), kResponseLimits);
@@ -215,7 +204,7 @@ aio::Task<Exchange::Attempt> Exchange::await_head(aio::Deadline deadline) {
         co_return Attempt::broke_off;
     }
   }
-  record_.first_byte = MonotonicTime::clock::now() - start;
+  record_.first_byte = MonotonicTime::clock::now() - record_.start;
   record_.reason.clear();
   co_return Attempt::ok;
 }
@@ -240,8 +229,8 @@ aio::Task<bool> Exchange::pass_on_interim() {
 void Exchange::judge(resilience::Permit& permit, Attempt outcome) {
   const Upstream& upstream = *route_->upstream;
   const auto before = server_->breaker.state();
-  const auto now = MonotonicTime::clock::now();
   if (outcome == Attempt::ok) {
+    const auto now = record_.start + record_.first_byte;
     upstream.metrics.first_byte_seconds->observe(std::chrono::duration<double>(record_.first_byte).count());
     const bool overloaded = response_.status >= 502 && response_.status <= 504;
     if (overloaded) {
@@ -252,7 +241,7 @@ void Exchange::judge(resilience::Permit& permit, Attempt outcome) {
     }
   } else if (outcome != Attempt::client_failed && !(outcome == Attempt::broke_off && reused_)) {
     upstream.metrics.failures->add();
-    permit.failure(now);
+    permit.failure(MonotonicTime::clock::now());
   }
   permit.abandon();
   const auto after = server_->breaker.state();

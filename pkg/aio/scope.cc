@@ -6,7 +6,7 @@ namespace weir::aio {
 
 // The coroutine at the bottom of a spawned task. It destroys itself when it ends, and wakes whoever joins.
 struct Scope::Root {
-  struct promise_type {
+  struct promise_type : detail::PooledFrame {
     promise_type(Scope& owner, Task<>&) : scope(&owner) {
       record.context.loop = &owner.loop_;
       record.next = owner.first_;

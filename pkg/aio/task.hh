@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "pkg/aio/frame_pool.hh"
+
 namespace weir::aio {
 
 class Loop;
@@ -25,7 +27,7 @@ struct TaskContext {
 
 namespace detail {
 
-struct PromiseBase {
+struct PromiseBase : PooledFrame {
   std::coroutine_handle<> continuation;
   TaskContext* context = nullptr;
 

@@ -122,9 +122,15 @@ IpAddress IpAddress::masked(unsigned prefix) const {
 }
 
 void IpAddress::append_to(std::string& out) const {
+  if (is_v4()) {  // by hand: inet_ntop goes through sprintf, 2% of a proxied request
+    for (int i = 12; i < 16; ++i) {
+      if (i > 12) out += '.';
+      append_uint(out, bytes_[i]);
+    }
+    return;
+  }
   char buffer[INET6_ADDRSTRLEN];
-  const bool v4_mapped = is_v4();
-  inet_ntop(v4_mapped ? AF_INET : AF_INET6, bytes_.data() + (v4_mapped ? 12 : 0), buffer, sizeof buffer);
+  inet_ntop(AF_INET6, bytes_.data(), buffer, sizeof buffer);
   out += buffer;
 }
 

@@ -68,9 +68,11 @@ void append_uint(std::string& out, uint64_t value) {
 
 void append_hex(std::string& out, std::span<const uint8_t> bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
+  size_t at = out.size();
+  out.resize(at + 2 * bytes.size());
   for (const uint8_t byte : bytes) {
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
+    out[at++] = kDigits[byte >> 4];
+    out[at++] = kDigits[byte & 15];
   }
 }
 

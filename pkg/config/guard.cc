@@ -3,7 +3,9 @@
 //   - a key of 200,000 dotted parts, or brackets as deep: it recurses, also when it frees the result;
 //   - a character beyond ASCII where it looks for white space: its table of that then runs into a
 //     __builtin_unreachable (the bytes c7 a1 do). It looks outside of strings and comments and after a
-//     backslash, where TOML allows none, and after a line that ends in a backslash, where TOML would;
+//     backslash, where TOML allows none, and after a line that ends in a backslash, where TOML would. It also
+//     looks ahead over a number or date up to a space, comma, closing bracket or "#", before it finds fault
+//     with a quote or an opening bracket in it: so those are refused here;
 //   - bytes that are not UTF-8, whose handling nothing pins down.
 //
 // The scan follows TOML's lexical structure (strings, comments, brackets) and no more. Where a text isn't
@@ -28,37 +30,65 @@ class Scan {
 
  private:
   void step(char c) {
+    constexpr std::string_view kNeverInsideBareValues = "\"'[{=";
+    if (is_inside_bare_value_ && kNeverInsideBareValues.contains(c)) {
+      return refuse("a character that may not stand inside a value without quotes");
+    }
+    if (static_cast<uint8_t>(c) >= 0x80) {
+      return refuse("a character that may stand only in a string or a comment");
+    }
     switch (c) {
       case '#':
         at_ = std::min(text_.find('\n', at_), text_.size());
+        is_inside_bare_value_ = false;
         return;
       case '"':
       case '\'':
-        skip_string(c);
-        return;
-      case '[':
-      case '{':
-        if (++depth_ > kMaxDepth) return refuse("nested more than 16 deep");
-        dots_ = 0;
-        break;
-      case ']':
-      case '}':
-        if (depth_ > 0) --depth_;
-        break;
+        return skip_string(c);
       case '.':
         if (++dots_ >= kMaxDepth) return refuse("a dotted key of more than 16 parts");
+        is_inside_bare_value_ = is_in_value_;
         break;
+      case ' ':
+      case '\t':
+      case '\r':
+        is_inside_bare_value_ = false;
+        break;
+      case '[':
+      case ']':
+      case '{':
+      case '}':
       case '=':
       case ',':
       case '\n':
-        dots_ = 0;
+        if (!cross(c)) return refuse("nested more than 16 deep");
         break;
       default:
-        if (static_cast<uint8_t>(c) >= 0x80) {
-          return refuse("a character that may stand only in a string or a comment");
-        }
+        is_inside_bare_value_ = is_in_value_;
     }
     ++at_;
+  }
+
+  // Keeps track of where values stand: after "=", and in an array after "[" and ",". False: too deep.
+  bool cross(char c) {
+    dots_ = 0;
+    is_inside_bare_value_ = false;
+    if (c == '[' || c == '{') {
+      if (open_.size() == kMaxDepth) return false;
+      const bool is_array = c == '[' && is_in_value_;  // else a table's header
+      open_ += is_array ? 'a' : c;
+      is_in_value_ = is_array;
+    } else if (c == ']' || c == '}') {
+      is_in_value_ = !open_.ends_with('[');
+      if (!open_.empty()) open_.pop_back();
+    } else if (c == '=') {
+      is_in_value_ = true;
+    } else if (c == ',') {
+      is_in_value_ = !open_.ends_with('{');
+    } else if (open_.empty()) {
+      is_in_value_ = false;  // the end of a line
+    }
+    return true;
   }
 
   bool at(std::string_view what) const { return text_.substr(at_).starts_with(what); }
@@ -104,8 +134,10 @@ class Scan {
 
   std::string_view text_;
   size_t at_ = 0;
-  size_t depth_ = 0;
   size_t dots_ = 0;
+  std::string open_;  // the brackets around this place: '[' of a header, 'a' of an array, '{'
+  bool is_in_value_ = false;
+  bool is_inside_bare_value_ = false;
   std::string message_;
 };
 

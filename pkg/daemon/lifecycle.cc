@@ -29,7 +29,12 @@ size_t worker_count(const ServerSection& server) {
 }  // namespace
 
 Lifecycle::Lifecycle(const AnyProgram& program, config::Input input, AnyConfig config)
-    : program_(program), input_(std::move(input)), config_(std::move(config)), tasks_(loop_), frame_(loop_), ending_(loop_) {}
+    : program_(program),
+      input_(std::move(input)),
+      config_(std::move(config)),
+      tasks_(loop_),
+      frame_(loop_),
+      ending_(loop_) {}
 
 int Lifecycle::run() {
   raise_descriptor_limit();

@@ -16,7 +16,7 @@
 namespace weir::log {
 namespace {
 
-constexpr size_t kQueueLength = 8192;
+constexpr size_t kQueueLength = 1024;  // of about 400 bytes each, taken at the start
 
 std::atomic<Format> format_in_force = Format::logfmt;
 std::atomic<Level> least_level = Level::info;

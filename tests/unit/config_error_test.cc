@@ -122,6 +122,11 @@ TEST_CASE("every kind of mistake has its message and its place") {
       {"title = \"\"\"\n\\\xc3\xa4\"\"\"", "x.toml:2:2: a backslash before a character that needs none"},
       {"title = \"\"\"a \\ \r\n \n  \xc3\xa4\"\"\"",
        "x.toml:3:3: a line after one that ends in a backslash must begin with an ASCII character"},
+      {"title = 1\"\xc3\xa4\"", "x.toml:1:10: a character that may not stand inside a value without quotes"},
+      {"trusted = [1.'\xc3\xa4']",
+       "x.toml:1:14: a character that may not stand inside a value without quotes"},
+      {"title = 1{\"\xc3\xa4\"}",
+       "x.toml:1:10: a character that may not stand inside a value without quotes"},
       {"title = \"\xff\"", "x.toml:1:10: not valid UTF-8"},
       {"title = \"\xed\xa0\x80\"", "x.toml:1:10: not valid UTF-8"},
   };
@@ -236,6 +241,25 @@ TEST_CASE("hostile input is refused or read, and never more") {
   for (const auto& [text, expected] : cases) {
     INFO(text.substr(0, 100));
     CHECK_THAT(heads_of(text), Catch::StartsWith(expected));
+  }
+}
+
+TEST_CASE("what TOML allows passes the guard") {
+  const std::vector<std::string> texts = {
+      "\xef\xbb\xbftitle = \"\xc3\xa4\" # \xc3\xa4\n",
+      "1.\"\xc3\xa4\" = 1\n[a.'\xc3\xa4'.\"\xc3\xa4\"]\n[[ \"\xc3\xa4\" ]]",
+      "a = "
+      "{b=\"\xc3\xa4\",\"\xc3\xa4\".\"\xc3\xb6\"=['\xc3\xa4',\"\xc3\xa4\"],c=[[1.5,-0.5],[{d='\xc3\xa4'}]]}",
+      "a = [\n1, # \xc3\xa4\n\"\xc3\xa4\",\n]\n\"\xc3\xa4\" = 2026-01-01 10:00:00.5\nb = '''\xc3\xa4'\n'''",
+      "a = \"\"\"x \\\n  y\n\xc3\xa4\\\"\"\"\"\"",
+      "a = [" + std::string(2000, ' ') +
+          "1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0,9.0,1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0,9.0]",
+  };
+  for (const std::string& text : texts) {
+    INFO(text);
+    const auto document = detail::parse_document(text, "x.toml");
+    if (!document) UNSCOPED_INFO(document.error().message);
+    CHECK(document);
   }
 }
 
