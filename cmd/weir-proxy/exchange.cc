@@ -159,6 +159,7 @@ void Exchange::finish() {
     worker_.flush_events();
   }
   keep_upstream();
+  if (body_) body_->release();  // one that was sent whole was kept until now, to be sent again if need be
   client_->unpin();
   server_ = nullptr;
   snapshot_.reset();

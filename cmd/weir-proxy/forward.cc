@@ -127,6 +127,12 @@ aio::Task<Exchange::Attempt> Exchange::send_request() {
     refusal_ = 400;
     co_return Attempt::client_failed;
   }
+  const uint64_t most = settings().max_body.count;
+  if (most != 0 && body_->content_bytes() > most) {
+    record_.reason = "the body is larger than client.max_body";
+    refusal_ = 413;
+    co_return Attempt::client_failed;
+  }
   // Who expects 100 sends its body only after the server's word.
   const bool whole = body_->is_done();
   sent_ = true;

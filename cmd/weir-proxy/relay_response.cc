@@ -18,7 +18,9 @@ aio::Task<Exchange::Next> Exchange::relay_response() {
   const bool request_complete = !upload_ || upload_->sent_all;
   const bool keep_alive =
       request_.keep_alive && request_complete && (has_length || chunked) && !worker_.is_draining();
-  write_response_head(chunked ? http::Framing{http::BodyKind::chunked, 0} : framing, keep_alive);
+  http::Framing written = framing;
+  if (!has_length) written.kind = chunked ? http::BodyKind::chunked : http::BodyKind::until_close;
+  write_response_head(written, keep_alive);
   upstream_.consume(response_head_size_);
   BodyReader body(upstream_, framing);
   const bool complete = co_await relay_body(body, chunked);

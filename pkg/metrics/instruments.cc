@@ -1,20 +1,12 @@
-#include <algorithm>
+#include "pkg/metrics/instruments.hh"
 
-#include "pkg/metrics/registry.hh"
+#include <algorithm>
+#include <cmath>
 
 namespace weir::metrics {
-namespace {
-
-thread_local size_t this_threads_cell = 0;
-
-}  // namespace
 
 void set_thread_cell(size_t number) {
-  this_threads_cell = number % kCells;
-}
-
-size_t thread_cell() {
-  return this_threads_cell;
+  detail::this_threads_cell = number % kCells;
 }
 
 uint64_t Counter::total() const {
@@ -24,14 +16,19 @@ uint64_t Counter::total() const {
 }
 
 void Histogram::observe(double seconds) {
-  const auto bucket = std::ranges::lower_bound(kBounds, seconds) - kBounds.begin();
-  buckets_[static_cast<size_t>(bucket)].add();
-  nanoseconds_.add(static_cast<uint64_t>(std::max(0.0, seconds) * 1e9));
+  constexpr double kLongest = 1e9;  // so that the sum survives an infinite observation
+  const double bounded = seconds > 0 ? std::min(seconds, kLongest) : 0;
+  const auto bucket = static_cast<size_t>(std::ranges::lower_bound(kBounds, bounded) - kBounds.begin());
+  Cell& cell = cells_[thread_cell()];
+  cell.buckets[bucket].fetch_add(1, std::memory_order_relaxed);
+  cell.microseconds.fetch_add(static_cast<uint64_t>(bounded * 1e6 + 0.5), std::memory_order_relaxed);
 }
 
-std::array<uint64_t, Histogram::kBounds.size() + 1> Histogram::buckets() const {
-  std::array<uint64_t, kBounds.size() + 1> counts{};
-  std::ranges::transform(buckets_, counts.begin(), &Counter::total);
+Histogram::Buckets Histogram::buckets() const {
+  Buckets counts{};
+  for (const Cell& cell : cells_) {
+    for (size_t i = 0; i < counts.size(); ++i) counts[i] += cell.buckets[i].load(std::memory_order_relaxed);
+  }
   return counts;
 }
 
@@ -42,12 +39,16 @@ uint64_t Histogram::count() const {
 }
 
 double Histogram::sum() const {
-  return static_cast<double>(nanoseconds_.total()) / 1e9;
+  uint64_t sum = 0;
+  for (const Cell& cell : cells_) sum += cell.microseconds.load(std::memory_order_relaxed);
+  return static_cast<double>(sum) / 1e6;
 }
 
 double Histogram::quantile(double share) const {
-  const auto counts = buckets();
-  const auto wanted = share * static_cast<double>(count());
+  const Buckets counts = buckets();
+  uint64_t all = 0;  // of this same reading: others go on counting
+  for (const uint64_t bucket : counts) all += bucket;
+  const double wanted = std::clamp(share, 0.0, 1.0) * static_cast<double>(all);
   double below = 0;
   for (size_t i = 0; i < counts.size(); ++i) {
     const auto here = static_cast<double>(counts[i]);

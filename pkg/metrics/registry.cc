@@ -1,9 +1,9 @@
 #include "pkg/metrics/registry.hh"
 
+#include <array>
+#include <cassert>
 #include <charconv>
 #include <cmath>
-
-#include "pkg/base/text.hh"
 
 namespace weir::metrics {
 namespace {
@@ -21,7 +21,7 @@ void append_escaped(std::string& out, std::string_view text, bool quotes) {
   }
 }
 
-std::string to_text(const Labels& labels) {
+std::string labels_as_text(const Labels& labels) {
   std::string out;
   for (const auto& [name, value] : labels) {
     if (!out.empty()) out += ',';
@@ -37,9 +37,14 @@ void append_number(std::string& out, double value) {
     out += std::isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
     return;
   }
+  // Whole numbers in full, and not as "1e+06": that is what counts are, and people read them too.
+  constexpr double kExact = 0x1p53;
   std::array<char, 32> digits;
-  const auto [end, error] = std::to_chars(digits.begin(), digits.end(), value);
-  out.append(digits.begin(), end);
+  const bool whole = std::trunc(value) == value && std::abs(value) < kExact;
+  const auto written =
+      whole ? std::to_chars(digits.begin(), digits.end(), static_cast<int64_t>(value))
+            : std::to_chars(digits.begin(), digits.end(), value, std::chars_format::general);
+  out.append(digits.begin(), written.ptr);
 }
 
 void append_sample(std::string& out, std::string_view name, std::string_view suffix, std::string_view labels,
@@ -73,14 +78,17 @@ void append_histogram(std::string& out, std::string_view name, const std::string
 
 }  // namespace
 
+Registry::Family& Registry::family(std::string_view name, std::string_view help, Type type) {
+  auto found = families_.find(name);
+  if (found == families_.end()) found = families_.emplace(name, Family{type, std::string(help), {}}).first;
+  assert(found->second.type == type);
+  return found->second;
+}
+
 Registry::Instance& Registry::instance(std::string_view name, std::string_view help, Type type,
                                        const Labels& labels) {
-  auto family = families_.find(name);
-  if (family == families_.end()) {
-    family = families_.emplace(name, Family{type, std::string(help), {}}).first;
-  }
-  auto& instances = family->second.instances;
-  std::string text = to_text(labels);
+  auto& instances = family(name, help, type).instances;
+  std::string text = labels_as_text(labels);
   if (instances.size() >= kMostInstances && !instances.contains(text)) text = "other=\"true\"";
   return instances[std::move(text)];
 }
@@ -108,16 +116,23 @@ std::shared_ptr<Histogram> Registry::histogram(std::string_view name, std::strin
   return histogram;
 }
 
+void Registry::callback(std::string_view name, std::string_view help, Type type, const Labels& labels,
+                        std::function<double()> value) {
+  const std::lock_guard lock(mutex_);
+  auto& instances = family(name, help, type).instances;
+  std::string text = labels_as_text(labels);
+  if (instances.size() >= kMostInstances && !instances.contains(text)) return;
+  instances[std::move(text)].callback = std::move(value);
+}
+
 void Registry::gauge_callback(std::string_view name, std::string_view help, const Labels& labels,
                               std::function<double()> value) {
-  const std::lock_guard lock(mutex_);
-  instance(name, help, Type::gauge, labels).callback = std::move(value);
+  callback(name, help, Type::gauge, labels, std::move(value));
 }
 
 void Registry::counter_callback(std::string_view name, std::string_view help, const Labels& labels,
                                 std::function<double()> value) {
-  const std::lock_guard lock(mutex_);
-  instance(name, help, Type::counter, labels).callback = std::move(value);
+  callback(name, help, Type::counter, labels, std::move(value));
 }
 
 void Registry::collect() {
@@ -128,6 +143,12 @@ void Registry::collect() {
            i.histogram.use_count() <= 1;
   };
   for (auto& [name, family] : families_) std::erase_if(family.instances, is_unused);
+}
+
+void Registry::retire(std::string_view name, const Labels& labels) {
+  const std::lock_guard lock(mutex_);
+  const auto found = families_.find(name);
+  if (found != families_.end()) found->second.instances.erase(labels_as_text(labels));
 }
 
 void Registry::append_family(std::string& out, const std::string& name, const Family& family) {

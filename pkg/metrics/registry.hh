@@ -1,12 +1,12 @@
 // The metrics of a process. Instances are made when labels become known (at start, or when a config names a
-// new route) and counted with from any worker; text() writes them in Prometheus' exposition format 0.0.4.
+// new route), kept by who counts with them, and counted with from any worker without asking here again;
+// text() writes them in Prometheus' exposition format 0.0.4. Thread-safe; its lock is never taken to count.
 //
-// A family has at most kMostInstances label sets, so that nothing a client sends can make it grow; labels
-// therefore come from the config, never from a request.
+// Labels come from the config, never from a request; beyond that, a family has at most kMostInstances label
+// sets, whatever happens. Names and units as Prometheus wants them: weir_proxy_requests_total for a counter,
+// base units in the name of what has a unit (_seconds, _bytes). A name belongs to one kind of instrument.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -14,56 +14,12 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "pkg/metrics/instruments.hh"
+
 namespace weir::metrics {
-
-// Which cell this thread adds to: its worker's number, modulo kCells. Threads that share a cell, as those do
-// that never call it, count rightly but slower.
-constexpr size_t kCells = 16;
-void set_thread_cell(size_t number);
-size_t thread_cell();
-
-// Only goes up. add() is a relaxed add to a cache line that no other worker writes.
-class Counter {
- public:
-  void add(uint64_t n = 1) { cells_[thread_cell()].value.fetch_add(n, std::memory_order_relaxed); }
-  uint64_t total() const;
-
- private:
-  struct alignas(64) Cell {
-    std::atomic<uint64_t> value = 0;
-  };
-  std::array<Cell, kCells> cells_;
-};
-
-// Goes up and down.
-class Gauge {
- public:
-  void add(int64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
-  void set(int64_t value) { value_.store(value, std::memory_order_relaxed); }
-  int64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<int64_t> value_ = 0;
-};
-
-// Durations in seconds, in buckets of 1, 2 and 5 times powers of ten from 100 us to 50 s.
-class Histogram {
- public:
-  static constexpr std::array<double, 18> kBounds{
-      0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50};
-  void observe(double seconds);
-  uint64_t count() const;
-  double sum() const;  // of seconds
-  // The value below which this share of observations lies, interpolated within its bucket; 0 without any.
-  double quantile(double share) const;
-  std::array<uint64_t, kBounds.size() + 1> buckets() const;  // not cumulative; the last is beyond all bounds
-
- private:
-  std::array<Counter, kBounds.size() + 1> buckets_;
-  Counter nanoseconds_;
-};
 
 // Names and values, in the order given.
 using Labels = std::vector<std::pair<std::string, std::string>>;
@@ -79,13 +35,17 @@ class Registry {
   std::shared_ptr<Histogram> histogram(std::string_view name, std::string_view help,
                                        const Labels& labels = {});
 
-  // A gauge or counter whose value is asked for at each scrape, on the scraping thread.
+  // A gauge or counter whose value is asked for at each scrape, on the scraping thread and under the
+  // registry's lock, so `value` must not use the registry. Beyond kMostInstances it is not kept.
   void gauge_callback(std::string_view name, std::string_view help, const Labels& labels,
                       std::function<double()> value);
   void counter_callback(std::string_view name, std::string_view help, const Labels& labels,
                         std::function<double()> value);
-  // Forgets instances that nobody holds any more (a route that a reload took away).
+
+  // Forgets instances that nobody holds any more (a route that a reload took away), but for callbacks.
   void collect();
+  // Forgets one instance at once. After it returns, its callback is not and will not be running.
+  void retire(std::string_view name, const Labels& labels);
 
   std::string text() const;
 
@@ -103,7 +63,10 @@ class Registry {
     std::map<std::string, Instance> instances;  // by labels as text: `a="1",b="2"`
   };
 
+  Family& family(std::string_view name, std::string_view help, Type type);
   Instance& instance(std::string_view name, std::string_view help, Type type, const Labels& labels);
+  void callback(std::string_view name, std::string_view help, Type type, const Labels& labels,
+                std::function<double()> value);
   static void append_family(std::string& out, const std::string& name, const Family& family);
 
   mutable std::mutex mutex_;

@@ -28,6 +28,7 @@ Slot Bulkhead::try_enter() {
 bool Bulkhead::enqueue(Waiter& waiter) {
   {
     const std::lock_guard lock(mutex_);
+    assert(waiter.state_ == Waiter::State::outside);
     if (queued_.load() >= most_queued_) return false;
     waiter.state_ = Waiter::State::queued;
     waiter.next_ = nullptr;

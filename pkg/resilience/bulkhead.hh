@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <mutex>
 #include <utility>
@@ -11,7 +12,7 @@ namespace weir::resilience {
 
 class Bulkhead;
 
-// A place inside, given back when it dies.
+// A place inside, given back when it dies. The bulkhead must outlive it.
 class Slot {
  public:
   Slot() = default;
@@ -29,7 +30,8 @@ class Slot {
   Bulkhead* bulkhead_ = nullptr;
 };
 
-// Someone in the queue. Derive from it; must have left the queue before it dies.
+// Someone in the queue. Derive from it. It must have ended its wait by leave_queue() before it dies, and may
+// then wait again.
 class Waiter {
  public:
   // A place was granted: called on the thread that freed it, under the bulkhead's lock, so only wake the
@@ -38,7 +40,7 @@ class Waiter {
 
  protected:
   Waiter() = default;
-  ~Waiter() = default;
+  ~Waiter() { assert(state_ == State::outside); }
 
  private:
   friend class Bulkhead;

@@ -18,20 +18,31 @@ std::string_view to_string(BreakerState state) {
 }
 
 Permit::Permit(Permit&& other) noexcept
-    : breaker_(std::exchange(other.breaker_, nullptr)), is_probe_(other.is_probe_) {}
+    : breaker_(std::exchange(other.breaker_, nullptr)), era_(other.era_), is_probe_(other.is_probe_) {}
 
 Permit& Permit::operator=(Permit&& other) noexcept {
   std::swap(breaker_, other.breaker_);
+  std::swap(era_, other.era_);
   std::swap(is_probe_, other.is_probe_);
   return *this;
 }
 
 void Permit::success(MonotonicTime now) {
-  if (auto* breaker = std::exchange(breaker_, nullptr)) breaker->record(is_probe_, true, now);
+  settle(true, now);
 }
 
 void Permit::failure(MonotonicTime now) {
-  if (auto* breaker = std::exchange(breaker_, nullptr)) breaker->record(is_probe_, false, now);
+  settle(false, now);
+}
+
+void Permit::settle(bool succeeded, MonotonicTime now) {
+  auto* breaker = std::exchange(breaker_, nullptr);
+  if (breaker == nullptr) return;
+  if (is_probe_) {
+    breaker->record_probe(succeeded, now);
+  } else {
+    breaker->record(era_, succeeded, now);
+  }
 }
 
 void Permit::abandon() {
@@ -40,12 +51,13 @@ void Permit::abandon() {
 }
 
 Permit CircuitBreaker::allow(MonotonicTime now) {
-  if (state() == BreakerState::closed) return Permit(*this, false);
+  const uint64_t era = times_opened();
+  if (state() == BreakerState::closed) return Permit(*this, false, era);
   const std::lock_guard lock(mutex_);
   if (state() == BreakerState::open && now - changed_at_ >= open_for_) move_to(BreakerState::half_open, now);
   switch (state()) {
     case BreakerState::closed:
-      return Permit(*this, false);
+      return Permit(*this, false, times_opened());
     case BreakerState::open:
       return {};
     case BreakerState::half_open:
@@ -53,24 +65,24 @@ Permit CircuitBreaker::allow(MonotonicTime now) {
   }
   if (probe_under_way_) return {};
   probe_under_way_ = true;
-  return Permit(*this, true);
+  return Permit(*this, true, times_opened());
 }
 
-void CircuitBreaker::record(bool is_probe, bool succeeded, MonotonicTime now) {
-  if (!is_probe) {
-    // An answer to a request from before it opened says nothing about the server now.
-    if (state() == BreakerState::closed) record_closed(succeeded, now);
-    return;
-  }
+void CircuitBreaker::record_probe(bool succeeded, MonotonicTime now) {
   const std::lock_guard lock(mutex_);
   probe_under_way_ = false;
-  if (state() != BreakerState::half_open) return;
   if (!succeeded) {
     open_for_ = std::min(open_for_ * 2, std::max(settings_.open_cap, settings_.open_time));
     move_to(BreakerState::open, now);
   } else if (++probe_successes_ >= settings_.probes) {
     move_to(BreakerState::closed, now);
   }
+}
+
+void CircuitBreaker::record(uint64_t era, bool succeeded, MonotonicTime now) {
+  // How a request from before it last opened ended says nothing about the server now: it may have hung until
+  // long after the server had recovered.
+  if (state() == BreakerState::closed && era == times_opened()) record_closed(succeeded, now);
 }
 
 void CircuitBreaker::record_closed(bool succeeded, MonotonicTime now) {

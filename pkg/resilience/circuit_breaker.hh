@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 
 #include "pkg/base/clock.hh"
 #include "pkg/base/units.hh"
@@ -16,7 +17,7 @@ namespace weir::resilience {
 
 struct BreakerSettings {
   uint64_t failures = 5;  // in a row; 0: this rule is off
-  double ratio = 0.5;     // of failures within the window; 0: this rule is off
+  double ratio = 0.5;     // of failures within the window, which starts with a failure; 0: this rule is off
   uint64_t minimum = 20;  // requests within the window below which the ratio says nothing
   Duration window = std::chrono::seconds(10);
   Duration open_time = std::chrono::seconds(2);
@@ -29,7 +30,8 @@ std::string_view to_string(BreakerState state);
 
 class CircuitBreaker;
 
-// Leave to send one request. Say how it went; a permit that is dropped says that nothing was learned.
+// Leave to send one request. Say how it went; a permit that is dropped says that nothing was learned, and its
+// probe's place is free again. The breaker must outlive it.
 class Permit {
  public:
   Permit() = default;
@@ -44,8 +46,12 @@ class Permit {
 
  private:
   friend class CircuitBreaker;
-  Permit(CircuitBreaker& breaker, bool is_probe) : breaker_(&breaker), is_probe_(is_probe) {}
+  Permit(CircuitBreaker& breaker, bool is_probe, uint64_t era)
+      : breaker_(&breaker), era_(era), is_probe_(is_probe) {}
+  void settle(bool succeeded, MonotonicTime now);
+
   CircuitBreaker* breaker_ = nullptr;
+  uint64_t era_ = 0;  // how often the breaker had opened before
   bool is_probe_ = false;
 };
 
@@ -58,7 +64,7 @@ class CircuitBreaker {
 
   BreakerState state() const { return state_.load(std::memory_order_relaxed); }
   uint64_t times_opened() const { return times_opened_.load(std::memory_order_relaxed); }
-  MonotonicTime changed_at() const;
+  MonotonicTime changed_at() const;  // the epoch of MonotonicTime where it has always been closed
   // How long until a probe may pass; zero unless open.
   Duration time_to_probe(MonotonicTime now) const;
   // The state stays as it is.
@@ -67,12 +73,13 @@ class CircuitBreaker {
  private:
   friend class Permit;
 
-  void record(bool is_probe, bool succeeded, MonotonicTime now);
+  void record_probe(bool succeeded, MonotonicTime now);
+  void record(uint64_t era, bool succeeded, MonotonicTime now);
   void record_closed(bool succeeded, MonotonicTime now);
   void release_probe();
   void move_to(BreakerState next, MonotonicTime now);
 
-  // Read without the lock: the healthy path is two loads, and an increment for the window.
+  // Read without the lock: the healthy path is a few loads of one line, and an increment for the window.
   std::atomic<BreakerState> state_ = BreakerState::closed;
   std::atomic<uint64_t> failures_in_row_ = 0;
   std::atomic<uint64_t> times_opened_ = 0;

@@ -3,27 +3,37 @@
 #include <algorithm>
 
 namespace weir::resilience {
+namespace {
 
-void RetryBudget::deposit(double ratio) {
-  const auto amount = static_cast<int64_t>(ratio * kUnit);
-  int64_t balance = balance_.load(std::memory_order_relaxed);
-  // A full budget, which is the healthy case, costs one load.
-  while (balance < kReserve * kUnit) {
-    const int64_t next = std::min(balance + amount, kReserve * kUnit);
-    if (balance_.compare_exchange_weak(balance, next, std::memory_order_relaxed)) return;
-  }
+double in_windows(Duration duration) {
+  return std::chrono::duration<double>(duration) / RetryBudget::kWindow;
 }
 
-bool RetryBudget::withdraw() {
-  int64_t balance = balance_.load(std::memory_order_relaxed);
-  while (balance >= kUnit) {
-    if (balance_.compare_exchange_weak(balance, balance - kUnit, std::memory_order_relaxed)) return true;
-  }
-  return false;
+}  // namespace
+
+bool RetryBudget::withdraw(MonotonicTime now) {
+  constexpr double kMinimum = std::chrono::duration<double>(kWindow).count() * kMinimumPerSecond;
+  const std::lock_guard lock(mutex_);
+  if (now - window_start_ >= kWindow) turn_window(now);
+  // Threads read the clock before they come here, so `now` may lie a little before the start.
+  const double age = std::max(0.0, in_windows(now - window_start_));
+  const double earned =
+      last_earned_ * (1 - age) + static_cast<double>(earned_.load(std::memory_order_relaxed)) / kUnit;
+  const double spent = last_spent_ * (1 - age) + spent_;
+  if (spent + 1 > earned + kMinimum) return false;
+  spent_ += 1;
+  return true;
 }
 
-double RetryBudget::balance() const {
-  return static_cast<double>(balance_.load(std::memory_order_relaxed)) / kUnit;
+// Nobody turns the window while nothing is retried, so it may have been open for long: what counts is its
+// average over the length of a window.
+void RetryBudget::turn_window(MonotonicTime now) {
+  const double share = 1 / in_windows(now - window_start_);
+  const auto earned = static_cast<double>(earned_.exchange(0, std::memory_order_relaxed)) / kUnit;
+  last_earned_ = earned * share;
+  last_spent_ = spent_ * share;
+  spent_ = 0;
+  window_start_ = now;
 }
 
 }  // namespace weir::resilience
