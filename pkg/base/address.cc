@@ -40,6 +40,9 @@ Result<Address> parse_unix(std::string_view text) {
   address.kind = Address::Kind::unix_path;
   address.text = text.substr(5);
   if (address.text.empty()) return fail(Errc::invalid, "\"unix:\" needs a path behind it");
+  if (address.text.find('\0') != std::string::npos) {
+    return fail(Errc::invalid, "the path of a Unix socket may not hold a zero byte");
+  }
   if (address.text.size() >= sizeof(sockaddr_un::sun_path)) {
     return fail(Errc::invalid, "the path of a Unix socket may have at most 107 bytes");
   }

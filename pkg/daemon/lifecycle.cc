@@ -60,8 +60,7 @@ int Lifecycle::run() {
 }
 
 int Lifecycle::start() {
-  Frame frame{loop_, tasks_, metrics_};
-  auto service = program_.make(frame, config_);
+  auto service = program_.make(service_frame_, config_);
   if (!service) {
     log::error("cannot start", {{"reason", service.error().message}});
     return kExitConfig;

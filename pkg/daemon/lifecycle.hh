@@ -45,6 +45,7 @@ class Lifecycle {
   aio::Scope frame_;   // our own
   aio::Scope ending_;  // end(), which waits for both
   metrics::Registry metrics_;
+  Frame service_frame_{loop_, tasks_, metrics_};
   ConnectionCounts counts_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<AdminEndpoint> admin_;

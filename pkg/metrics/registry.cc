@@ -41,9 +41,8 @@ void append_number(std::string& out, double value) {
   constexpr double kExact = 0x1p53;
   std::array<char, 32> digits;
   const bool whole = std::trunc(value) == value && std::abs(value) < kExact;
-  const auto written =
-      whole ? std::to_chars(digits.begin(), digits.end(), static_cast<int64_t>(value))
-            : std::to_chars(digits.begin(), digits.end(), value, std::chars_format::general);
+  const auto written = whole ? std::to_chars(digits.begin(), digits.end(), static_cast<int64_t>(value))
+                             : std::to_chars(digits.begin(), digits.end(), value, std::chars_format::general);
   out.append(digits.begin(), written.ptr);
 }
 

@@ -322,7 +322,10 @@ class Origin:
             connection.send(head.encode() + (b"" if method == "HEAD" else seen))
 
     def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR) if self.listener.family == socket.AF_INET else None
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        except OSError:
+            pass  # stopped before
         self.listener.close()
         for connection in self.open:
             try:
