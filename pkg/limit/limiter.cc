@@ -2,10 +2,17 @@
 
 namespace weir::limit {
 
+Limiter::Limiter(const Policy& policy, State& state)
+    : policy_(policy),
+      state_(state),
+      identity_(policy.name + "/" + std::string(to_string(policy.algorithm))),
+      key_prefix_(state.hash_key) {
+  key_prefix_.update_part(identity_);
+}
+
 Result<std::unique_ptr<Limiter>> Limiter::make(const Policy& policy, State& state) {
   if (auto checked = check(policy); !checked) return std::unexpected(std::move(checked.error()));
   std::unique_ptr<Limiter> limiter(new Limiter(policy, state));
-  limiter->identity_ = policy.name + "/" + std::string(to_string(policy.algorithm));
   if (policy.algorithm != Algorithm::sliding_window) {
     auto strategy = make_strategy(policy);
     const Strategy* made = strategy.get();

@@ -40,11 +40,12 @@ class Limiter {
 
  private:
   friend class KeyBuilder;
-  Limiter(const Policy& policy, State& state) : policy_(policy), state_(state) {}
+  Limiter(const Policy& policy, State& state);
 
   Policy policy_;
   State& state_;
   std::string identity_;  // name and algorithm
+  SipHash key_prefix_;    // with the identity in it: what every key begins with
   uint8_t reader_ = 0;
   const Strategy* strategy_ = nullptr;  // null for sliding_window
 };
@@ -52,9 +53,7 @@ class Limiter {
 // The hash of a key of several parts, under the state's secret: clients cannot choose who shares their set.
 class KeyBuilder {
  public:
-  explicit KeyBuilder(const Limiter& limiter) : hash_(limiter.state_.hash_key) {
-    hash_.update_part(limiter.identity_);
-  }
+  explicit KeyBuilder(const Limiter& limiter) : hash_(limiter.key_prefix_) {}
   void add(std::string_view part) { hash_.update_part(part); }
   uint64_t finish() { return hash_.finish(); }
 

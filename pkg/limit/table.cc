@@ -36,7 +36,8 @@ Table::Table(Bytes size) : set_count_(std::bit_floor(std::max<uint64_t>(size.cou
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   // A decision is one access to a random place: without huge pages it misses the TLB as well as the cache.
-  madvise(memory, bytes, MADV_HUGEPAGE);
+  // Where the kernel has none to give, the table works with small ones.
+  (void)madvise(memory, bytes, MADV_HUGEPAGE);
   sets_ = {static_cast<Set*>(memory), FreeSets{bytes}};
   locks_ = std::make_unique<std::atomic<uint8_t>[]>(set_count_);
 }
@@ -84,8 +85,14 @@ bool Table::replace(Entry& entry, Value expected, Value desired) {
   return done;
 }
 
+size_t Table::home_of(uint64_t tag) {
+  return tag >> 63 == 0 ? 0 : kWays / 2;
+}
+
 Table::Entry* Table::find(Set& set, uint64_t tag) {
-  for (Entry& entry : set.entries) {
+  const size_t home = home_of(tag);
+  for (size_t i = 0; i < kWays; ++i) {
+    Entry& entry = set.entries[i ^ home];
     if (entry.tag.load(std::memory_order_relaxed) == tag) return &entry;
   }
   return nullptr;
@@ -124,7 +131,7 @@ Decision Table::insert(Set& set, size_t set_index, uint64_t tag, const Strategy&
   for (;;) {
     Value held;
     bool has_expired = false;
-    Entry* victim = choose_victim(set, now, held, has_expired);
+    Entry* victim = choose_victim(set, tag, now, held, has_expired);
     if (victim == nullptr) {
       unrecorded_.fetch_add(1, std::memory_order_relaxed);
       return decision;
@@ -136,25 +143,28 @@ Decision Table::insert(Set& set, size_t set_index, uint64_t tag, const Strategy&
   }
 }
 
-Table::Entry* Table::choose_victim(Set& set, Time now, Value& held, bool& has_expired) const {
+Table::Entry* Table::choose_victim(Set& set, uint64_t tag, Time now, Value& held, bool& has_expired) const {
   Entry* best = nullptr;
   Time best_expires = UINT64_MAX;
-  for (Entry& entry : set.entries) {
+  const size_t home = home_of(tag);
+  for (size_t i = 0; i < kWays; ++i) {
+    Entry& entry = set.entries[i ^ home];
     const Value value = load(entry);
     const auto reader = static_cast<uint8_t>(value.tag & 0xff);
     const Strategy* strategy = readers_[reader].load(std::memory_order_acquire);
-    Time expires = 0;  // empty, or of a rule that is no more
+    Time expires = 0;  // of what is empty, or of a rule that is no more
     if (value.tag != 0 && strategy != nullptr) {
       expires = strategy->expires(value.state, now);
       if (expires > now && strategy->is_over(value.state, now)) continue;
     }
-    if (value.tag != 0) expires = std::max<Time>(expires, 1);  // an empty one before all others
+    // Empty before expired before alive; among equals the first, which is the nearest to home.
+    if (expires <= now) expires = value.tag == 0 ? 0 : 1;
     if (expires >= best_expires) continue;
     best = &entry;
     best_expires = expires;
     held = value;
   }
-  has_expired = best_expires <= now;
+  has_expired = best_expires <= 1;
   return best;
 }
 

@@ -5,10 +5,11 @@
 // takes no lock; a new key takes a spin lock of its set for some tens of nanoseconds, because two threads
 // must not make it twice. Two keys of one set are confused with a probability of 2^-56 for each pair.
 //
-// The table is eight-way associative. When a set is full, an entry whose state limits nothing any more gives
-// way first; then the one that will stop limiting first, which is the one used longest ago; but never one
-// that is over its limit: a spray of fresh keys cannot free those who are being limited. Where a whole set is
-// over its limit, a new key passes uncounted (stats().unrecorded).
+// The table is eight-way associative: two cache lines a set, of which a key's hash names one as its home; it
+// is put and looked for there first, so that a decision mostly touches one line. When a set is full, an entry
+// whose state limits nothing any more gives way first; then the one that will stop limiting first, which is
+// the one used longest ago; but never one that is over its limit: a spray of fresh keys cannot free those who
+// are being limited. Where a whole set is over its limit, a new key passes uncounted (stats().unrecorded).
 #pragma once
 
 #include <array>
@@ -67,6 +68,7 @@ class Table {
 
   static Value load(const Entry& entry);
   static bool replace(Entry& entry, Value expected, Value desired);
+  static size_t home_of(uint64_t tag);  // the first entry of the tag's home line
   static Entry* find(Set& set, uint64_t tag);
   static uint64_t tag_of(uint64_t hash, uint8_t reader);
   Set& set_of(uint64_t hash) { return sets_.get()[hash & (set_count_ - 1)]; }
@@ -76,7 +78,7 @@ class Table {
   Decision insert(Set& set, size_t set_index, uint64_t tag, const Strategy& strategy, Time now,
                   uint32_t cost);
   // The entry that may be pushed out, and what it holds; null when all are over their limits.
-  Entry* choose_victim(Set& set, Time now, Value& held, bool& has_expired) const;
+  Entry* choose_victim(Set& set, uint64_t tag, Time now, Value& held, bool& has_expired) const;
 
   size_t set_count_;
   std::unique_ptr<Set, FreeSets> sets_;

@@ -15,7 +15,7 @@ bool RetryBudget::withdraw(MonotonicTime now) {
   constexpr double kMinimum = std::chrono::duration<double>(kWindow).count() * kMinimumPerSecond;
   const std::lock_guard lock(mutex_);
   if (now - window_start_ >= kWindow) turn_window(now);
-  // Threads read the clock before they come here, so `now` may lie a little before the start.
+  // Callers read the clock before they come here, so `now` may lie before the start that another set.
   const double age = std::max(0.0, in_windows(now - window_start_));
   const double earned =
       last_earned_ * (1 - age) + static_cast<double>(earned_.load(std::memory_order_relaxed)) / kUnit;

@@ -74,17 +74,14 @@ class AccessLog(harness.Case):
                 self.assertEqual(json.loads(lines.readline())["path"], "/early")
 
     def test_events_go_to_a_kafka_topic(self):
-        mock = self.run_process(["kcat", "-M", "1"], stdin=subprocess.PIPE)
-        brokers = until(lambda: re.search(r"BROKERS=(\S+)", mock.out() + mock.err()), "the mock cluster").group(1)
-        broker = brokers.split(",")[0]
+        # A consumer whose librdkafka brings a cluster of its own, which others can reach while it lives.
+        consumer = self.run_process(["kcat", "-X", "test.mock.num.brokers=1", "-b", "unused", "-C", "-u", "-q",
+                                     "-t", "access", "-o", "beginning", "-d", "mock"])
+        broker = until(lambda: re.search(r"bootstrap\.servers=(\S+)", consumer.err()), "the mock cluster").group(1)
         proxy = self.simple(self.origin(), extra=f'[access_log]\nto = "kafka://{broker}/access"\n')
         ask(proxy.port, path="/kafka")
-
-        def consumed():
-            run = subprocess.run(["kcat", "-b", broker, "-C", "-t", "access", "-o", "beginning", "-e", "-q"],
-                                 capture_output=True, text=True, timeout=harness.PATIENCE, check=False)
-            return [json.loads(line)["path"] for line in run.stdout.splitlines()] == ["/kafka"]
-        until(consumed, "the event in the topic")
+        until(lambda: [json.loads(line)["path"] for line in consumer.out().splitlines()] == ["/kafka"],
+              "the event to be consumed")
 
     def test_a_target_that_cannot_be_opened_is_told_at_the_start(self):
         proxy = self.simple(self.origin(), extra='[access_log]\nto = "file:/no/such/folder/x"\n', wait=False)
