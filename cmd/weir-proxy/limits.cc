@@ -147,8 +147,11 @@ LimitVerdict apply_limits(std::span<const LimitRule* const> rules, const Request
   LimitVerdict verdict;
   std::array<uint64_t, kMostRulesForARequest> keys;
   for (size_t i = 0; i < rules.size(); ++i) {
+    keys[i] = rules[i]->key_of(request);
+    rules[i]->limiter().prefetch(keys[i]);  // the misses of several rules overlap
+  }
+  for (size_t i = 0; i < rules.size(); ++i) {
     const LimitRule& rule = *rules[i];
-    keys[i] = rule.key_of(request);
     const limit::Decision decision = rule.limiter().decide(keys[i], now);
     if (!decision.allowed && !rule.is_dry_run()) {
       rule.metrics.rejected->add();

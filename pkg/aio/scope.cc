@@ -25,12 +25,12 @@ struct Scope::Root {
       bool await_ready() noexcept { return false; }
       std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> finished) noexcept {
         promise_type& promise = finished.promise();
-        Scope& scope = *promise.scope;
+        Scope& owner = *promise.scope;
         *promise.record.link = promise.record.next;
         if (promise.record.next != nullptr) promise.record.next->link = promise.record.link;
         finished.destroy();
-        if (--scope.size_ > 0 || scope.joiner_ == nullptr) return std::noop_coroutine();
-        return std::exchange(scope.joiner_, nullptr)->finish();
+        if (--owner.size_ > 0 || owner.joiner_ == nullptr) return std::noop_coroutine();
+        return std::exchange(owner.joiner_, nullptr)->finish();
       }
       void await_resume() noexcept {}
     };

@@ -41,7 +41,7 @@ class Lifecycle {
   State state_ = State::starting;
 
   aio::Loop loop_;
-  aio::Scope tasks_;  // the service's
+  aio::Scope tasks_;   // the service's
   aio::Scope frame_;   // our own
   aio::Scope ending_;  // end(), which waits for both
   metrics::Registry metrics_;

@@ -35,6 +35,10 @@ class Limiter {
 
   const Policy& policy() const { return policy_; }
   Decision decide(uint64_t key, Time now, uint32_t cost = 1) const;
+  // For a key that will be decided in a moment, with other work in between.
+  void prefetch(uint64_t key) const {
+    if (strategy_ != nullptr) state_.table.prefetch(key);
+  }
   // Takes an allowed decision back, when another rule rejected the request.
   void refund(uint64_t key, Time now, uint32_t cost = 1) const;
 

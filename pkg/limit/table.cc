@@ -168,6 +168,11 @@ Table::Entry* Table::choose_victim(Set& set, uint64_t tag, Time now, Value& held
   return best;
 }
 
+void Table::prefetch(uint64_t hash) const {
+  const Set& set = sets_.get()[hash & (set_count_ - 1)];
+  __builtin_prefetch(&set.entries[home_of(tag_of(hash, 0))], 1);
+}
+
 void Table::refund(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost) {
   const uint64_t tag = tag_of(hash, reader);
   Set& set = set_of(hash);

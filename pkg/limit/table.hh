@@ -34,6 +34,8 @@ class Table {
   void delist(uint8_t reader);
 
   Decision decide(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost);
+  // Starts loading the place of a key that will soon be decided: its one cache miss then overlaps with work.
+  void prefetch(uint64_t hash) const;
   void refund(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost);
 
   size_t capacity() const { return set_count_ * kWays; }

@@ -16,9 +16,7 @@ import unittest
 import urllib.request
 
 BUILD = os.environ.get("WEIR_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release"))
-PROXY = os.path.join(BUILD, "cmd/weir-proxy/weir-proxy")
-if not os.path.exists(PROXY):
-    PROXY = os.path.join(BUILD, "cmd/weir-proxy")
+PROXY = os.path.join(BUILD, "cmd/weir-proxy")
 PATIENCE = float(os.environ.get("WEIR_TEST_PATIENCE", "30"))  # seconds; sanitizer builds are slow
 
 

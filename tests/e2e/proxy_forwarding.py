@@ -269,7 +269,7 @@ class Forwarding(harness.Case):
 
 class ConstantMemory(harness.Case):
     SIZE = int(os.environ.get("WEIR_TEST_BODY_BYTES", str(1 << 30)))
-    GROWTH_KIB = 24 * 1024
+    GROWTH_KIB = int(os.environ.get("WEIR_TEST_GROWTH_KIB", "24576"))
 
     def resident_kib(self, proxy):
         with open(f"/proc/{proxy.pid}/status") as status:
