@@ -14,8 +14,7 @@ aio::Loop& Exchange::loop() const {
 // The path of a request.
 aio::Task<Exchange::Next> Exchange::run(aio::Stream& client, Peer peer, size_t head_size) {
   aio::TaskContext& task = co_await aio::this_task();
-  task_ = &task;
-  begin(client, peer);
+  begin(client, peer, task);
   auto next = Next::close;
   if (!parse(head_size) || !route() || !check_body_size()) {
     next = co_await answer(refusal_, record_.reason, refusal_fields_);
@@ -34,14 +33,16 @@ aio::Task<Exchange::Next> Exchange::run(aio::Stream& client, Peer peer, size_t h
 }
 
 aio::Task<> Exchange::refuse(aio::Stream& client, Peer peer, int status, std::string_view reason) {
-  begin(client, peer);
+  aio::TaskContext& task = co_await aio::this_task();
+  begin(client, peer, task);
   make_trace(trace_, {}, {}, worker_.random());
   request_.keep_alive = false;
   co_await answer(status, reason);
   finish();
 }
 
-void Exchange::begin(aio::Stream& client, Peer peer) {
+void Exchange::begin(aio::Stream& client, Peer peer, aio::TaskContext& task) {
+  task_ = &task;
   snapshot_ = worker_.snapshot();
   client_ = &client;
   peer_ = peer;
@@ -137,7 +138,7 @@ aio::Task<> Exchange::delay() {
 
 void Exchange::finish() {
   const auto total = MonotonicTime::clock::now() - record_.start;
-  if (task_ != nullptr && task_->cancelled && !answer_begun_) {
+  if (task_->cancelled && !answer_begun_) {
     record_.status = 499;
     if (record_.reason.empty()) record_.reason = "the client left before the answer began";
   }

@@ -77,7 +77,7 @@ class Exchange {
     std::optional<Attempt> head;  // once the response's head is there, or will not come
   };
 
-  void begin(aio::Stream& client, Peer peer);
+  void begin(aio::Stream& client, Peer peer, aio::TaskContext& task);
   void finish();
 
   bool parse(size_t head_size);

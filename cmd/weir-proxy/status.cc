@@ -60,14 +60,22 @@ void add_upstreams(daemon::StatusPage& page, const std::vector<std::shared_ptr<U
   Rows rows;
   for (const auto& upstream : upstreams) {
     for (const auto& server : upstream->servers) {
+      const bool is_first = server == upstream->servers.front();
+      const auto of_upstream = [is_first](Cell cell) {
+        if (is_first) return cell;
+        Cell blank("");
+        blank.is_number = true;
+        return blank;
+      };
       const bool unresolved = server->needs_resolving() && server->address_count() == 0;
-      rows.push_back({Cell(upstream->name), Cell(server->name()),
-                      unresolved ? Cell("unresolved", Tone::bad) : breaker_cell(server->breaker.state()),
-                      Cell::number(server->breaker.times_opened()),
-                      Cell::of_whole(upstream->state->bulkhead.inside(), upstream->settings.max_in_flight),
-                      Cell::number(upstream->metrics.attempts->total()),
-                      Cell::number(upstream->metrics.failures->total()),
-                      Cell::seconds(upstream->metrics.first_byte_seconds->quantile(0.5))});
+      rows.push_back(
+          {Cell(is_first ? upstream->name : ""), Cell(server->name()),
+           unresolved ? Cell("unresolved", Tone::bad) : breaker_cell(server->breaker.state()),
+           Cell::number(server->breaker.times_opened()),
+           of_upstream(Cell::of_whole(upstream->state->bulkhead.inside(), upstream->settings.max_in_flight)),
+           of_upstream(Cell::number(upstream->metrics.attempts->total())),
+           of_upstream(Cell::number(upstream->metrics.failures->total())),
+           of_upstream(Cell::seconds(upstream->metrics.first_byte_seconds->quantile(0.5)))});
     }
   }
   page.table("Upstreams",

@@ -1,5 +1,7 @@
 #include "cmd/weir-proxy/worker.hh"
 
+#include <optional>
+
 #include "pkg/aio/scope.hh"
 
 namespace weir::proxy {
@@ -43,30 +45,36 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<dae
   events_ = std::move(events);
 }
 
-aio::Task<> Worker::serve(aio::Stream client) {
+namespace {
+
+std::optional<Peer> peer_of(const aio::Stream& client) {
   const auto address = client.peer_address();
-  if (!address) co_return;  // it has left already
-  const Peer peer{address->ip, address->kind == Address::Kind::ip};
-  // Requests that can be answered without waiting must not keep others of this thread from being served.
-  constexpr unsigned kRequestsInARow = 64;
-  for (unsigned served = 0;; ++served) {
-    const bool has_request = co_await await_request(client);
-    if (!has_request) co_return;
-    const auto next = co_await serve_request(client, peer);
-    if (next == Exchange::Next::close) break;
-    if (served % kRequestsInARow == kRequestsInARow - 1) co_await aio::yield();
-  }
-  co_await linger(client);
+  if (!address) return std::nullopt;
+  return Peer{address->ip, address->kind == Address::Kind::ip};
 }
 
-// Waits between requests. False: the connection is over.
-aio::Task<bool> Worker::await_request(aio::Stream& client) {
-  if (!client.text().empty()) co_return true;
-  if (closes_idle_) co_return false;
+}  // namespace
+
+// Between requests a connection is this coroutine and its stream, so what it holds across its waits is what
+// ten thousand idle clients cost.
+aio::Task<> Worker::serve(aio::Stream client) {
+  const auto peer = peer_of(client);
+  if (!peer) co_return;  // it has left already
   aio::TaskContext& task = co_await aio::this_task();
-  const IdleMark mark(*this, task);
-  const auto received = co_await client.read_more(loop().in(snapshot_->config.client.idle_timeout));
-  co_return received&&* received > 0;
+  // Requests that can be answered without waiting must not keep others of this thread from being served.
+  constexpr unsigned kRequestsInARow = 64;
+  for (unsigned served = 1;; ++served) {
+    while (client.text().empty()) {
+      if (closes_idle_) co_return;
+      const IdleMark mark(*this, task);
+      const auto received = co_await client.read_more(loop().in(snapshot_->config.client.idle_timeout));
+      if (!received || *received == 0) co_return;
+    }
+    const auto next = co_await serve_request(client, *peer);
+    if (next == Exchange::Next::close) break;
+    if (served % kRequestsInARow == 0) co_await aio::yield();
+  }
+  co_await linger(client);
 }
 
 // From a request's first byte to the end of its answer.

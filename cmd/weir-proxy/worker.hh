@@ -49,7 +49,6 @@ class Worker final : public daemon::WorkerService {
   class IdleMark;
 
   aio::Task<Exchange::Next> serve_request(aio::Stream& client, Peer peer);
-  aio::Task<bool> await_request(aio::Stream& client);
   aio::Task<> linger(aio::Stream& client);
   aio::Task<> tick();
   aio::Task<> close_idle_connections();

@@ -29,6 +29,7 @@ struct Scope::Root {
         *promise.record.link = promise.record.next;
         if (promise.record.next != nullptr) promise.record.next->link = promise.record.link;
         finished.destroy();
+        if (owner.on_task_end_) owner.on_task_end_();
         if (--owner.size_ > 0 || owner.joiner_ == nullptr) return std::noop_coroutine();
         return std::exchange(owner.joiner_, nullptr)->finish();
       }

@@ -2,6 +2,8 @@
 // must have ended, which `co_await scope.join()` waits for and `co_await scope.close()` brings about.
 #pragma once
 
+#include <functional>
+
 #include "pkg/aio/operation.hh"
 #include "pkg/aio/task.hh"
 
@@ -21,6 +23,8 @@ struct TaskRecord {
 class Scope {
  public:
   explicit Scope(Loop& loop) : loop_(loop) {}
+  // `on_task_end` is called whenever a task has ended; it must not touch the scope.
+  Scope(Loop& loop, std::function<void()> on_task_end) : loop_(loop), on_task_end_(std::move(on_task_end)) {}
   ~Scope();  // aborts when a task is still running: it would use what is being destroyed
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
@@ -66,6 +70,7 @@ class Scope {
   static Root run(Scope& scope, Task<> task);
 
   Loop& loop_;
+  std::function<void()> on_task_end_;
   detail::TaskRecord* first_ = nullptr;
   size_t size_ = 0;
   Join* joiner_ = nullptr;

@@ -1,8 +1,7 @@
 // Events to a Kafka topic, one record a line, by librdkafka, which batches and retries on threads of its own.
 
-#include <librdkafka/rdkafka.h>
-
 #include "pkg/daemon/event_writer.hh"
+#include "pkg/daemon/kafka_library.hh"
 #include "pkg/daemon/log.hh"
 
 namespace weir::daemon {
@@ -10,11 +9,12 @@ namespace {
 
 class KafkaWriter final : public EventWriter {
  public:
-  KafkaWriter(rd_kafka_t* producer, std::string topic) : producer_(producer), topic_(std::move(topic)) {}
+  KafkaWriter(const KafkaLibrary& library, rd_kafka_t* producer, std::string topic)
+      : kafka_(library), producer_(producer), topic_(std::move(topic)) {}
   ~KafkaWriter() override {
     constexpr int kMillis = 3000;
-    rd_kafka_flush(producer_, kMillis);
-    rd_kafka_destroy(producer_);
+    kafka_.rd_kafka_flush(producer_, kMillis);
+    kafka_.rd_kafka_destroy(producer_);
   }
 
   size_t write(std::string_view lines) override {
@@ -23,10 +23,10 @@ class KafkaWriter final : public EventWriter {
       const size_t end = lines.find('\n', done);
       const std::string_view line = lines.substr(done, end - done);
       const rd_kafka_resp_err_t error =
-          rd_kafka_producev(producer_, RD_KAFKA_V_TOPIC(topic_.c_str()),
-                            RD_KAFKA_V_VALUE(const_cast<char*>(line.data()), line.size()),
-                            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-      rd_kafka_poll(producer_, 0);
+          kafka_.rd_kafka_producev(producer_, RD_KAFKA_V_TOPIC(topic_.c_str()),
+                                   RD_KAFKA_V_VALUE(const_cast<char*>(line.data()), line.size()),
+                                   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+      kafka_.rd_kafka_poll(producer_, 0);
       if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) break;
       done = end + 1;
     }
@@ -34,6 +34,7 @@ class KafkaWriter final : public EventWriter {
   }
 
  private:
+  const KafkaLibrary& kafka_;
   rd_kafka_t* producer_;
   std::string topic_;
 };
@@ -47,18 +48,21 @@ void log_line(const rd_kafka_t*, int level, const char* facility, const char* te
 }  // namespace
 
 Result<std::unique_ptr<EventWriter>> make_kafka_writer(const EventTarget& target) {
+  const auto library = KafkaLibrary::load();
+  if (!library) return std::unexpected(library.error());
+  const KafkaLibrary& kafka = **library;
   char text[512];
-  rd_kafka_conf_t* conf = rd_kafka_conf_new();
-  rd_kafka_conf_set_log_cb(conf, log_line);
-  const bool set = rd_kafka_conf_set(conf, "bootstrap.servers", target.brokers.c_str(), text, sizeof text) ==
-                       RD_KAFKA_CONF_OK &&
-                   rd_kafka_conf_set(conf, "client.id", "weir", text, sizeof text) == RD_KAFKA_CONF_OK;
-  rd_kafka_t* producer = set ? rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text) : nullptr;
+  rd_kafka_conf_t* conf = kafka.rd_kafka_conf_new();
+  kafka.rd_kafka_conf_set_log_cb(conf, log_line);
+  const bool set = kafka.rd_kafka_conf_set(conf, "bootstrap.servers", target.brokers.c_str(), text,
+                                           sizeof text) == RD_KAFKA_CONF_OK &&
+                   kafka.rd_kafka_conf_set(conf, "client.id", "weir", text, sizeof text) == RD_KAFKA_CONF_OK;
+  rd_kafka_t* producer = set ? kafka.rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text) : nullptr;
   if (producer == nullptr) {
-    rd_kafka_conf_destroy(conf);
+    kafka.rd_kafka_conf_destroy(conf);
     return fail(Errc::invalid, std::string("kafka: ") + text);
   }
-  return std::make_unique<KafkaWriter>(producer, target.topic);
+  return std::make_unique<KafkaWriter>(kafka, producer, target.topic);
 }
 
 }  // namespace weir::daemon

@@ -1,6 +1,5 @@
 #include "pkg/daemon/version.hh"
 
-#include <librdkafka/rdkafka.h>
 #include <spdlog/version.h>
 
 #include "pkg/aio/loop.hh"
@@ -16,9 +15,8 @@ std::string version_text(std::string_view name) {
     return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
   };
   return std::string(name) + " " + version() + "\nlibuv " + aio::libuv_version() +
-         ", toml++ " WEIR_TOML_VERSION + ", spdlog " +
-         dotted(SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH) + ", librdkafka " +
-         rd_kafka_version_str() + "\n";
+         ", toml++ " WEIR_TOML_VERSION ", spdlog " +
+         dotted(SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH) + "\n";
 }
 
 }  // namespace weir::daemon

@@ -10,7 +10,7 @@ WorkerThread::WorkerThread(unsigned index, Service& service, ConnectionCounts& c
     : index_(index),
       service_(service),
       counts_(counts),
-      connections_(loop_),
+      connections_(loop_, [&counts] { counts.open->add(-1); }),
       closing_(loop_),
       tasks_(loop_),
       finish_(loop_) {
@@ -52,12 +52,7 @@ void WorkerThread::accept(aio::Stream stream) {
     return;  // closes it
   }
   counts_.open->add(1);
-  connections_.spawn(serve(std::move(stream)));
-}
-
-aio::Task<> WorkerThread::serve(aio::Stream stream) {
-  co_await worker_service_->serve(std::move(stream));
-  counts_.open->add(-1);
+  connections_.spawn(worker_service_->serve(std::move(stream)));
 }
 
 void WorkerThread::stop_listening(const std::string& address) {

@@ -43,7 +43,6 @@ class WorkerThread final : public Worker {
  private:
   void run(std::promise<void> started);
   void accept(aio::Stream stream);
-  aio::Task<> serve(aio::Stream stream);
   aio::Task<> close_listener(aio::Listener listener);
   void begin_finish(std::function<void()> ended);
   aio::Task<> finish(std::function<void()> ended);

@@ -101,6 +101,7 @@ class Strictness(harness.Case):
                 self.assertEqual(answer.status, status)
                 self.assertEqual(answer["Connection"], "close")
                 self.assertTrue(client.is_closed_by_peer())
+        self.assertTrue(proxy.is_running(), proxy.err()[-3000:])
         self.assertEqual(origin.requests, [])
 
     def test_what_is_ambiguous_is_refused_and_never_forwarded(self):
