@@ -137,8 +137,8 @@ config::Table<UpstreamSection> upstream_table() {
   t.key("retry_budget", &UpstreamSection::retry_budget)
       .bounds(0.0, 1.0)
       .doc(
-          "Retries as a share of recent requests, at most: so that they don't finish off servers that are "
-          "overloaded.");
+          "Retries as a share of recent requests, at most, and one a second beyond that: so that they don't "
+          "finish off servers that are overloaded.");
   t.key("breaker_failures", &UpstreamSection::breaker_failures)
       .bounds(0, 1'000'000)
       .doc("Failures in a row that open a server's circuit breaker; 0 turns this rule off.");

@@ -267,7 +267,8 @@ bool Exchange::may_repeat(Attempt outcome) const {
 
 bool Exchange::should_retry(Attempt outcome, unsigned retries) {
   const Upstream& upstream = *route_->upstream;
-  return retries < upstream.settings.retries && may_repeat(outcome) && upstream.state->budget.withdraw();
+  return retries < upstream.settings.retries && may_repeat(outcome) &&
+         upstream.state->budget.withdraw(MonotonicTime::clock::now());
 }
 
 aio::Task<Exchange::Next> Exchange::give_up(Attempt outcome) {

@@ -27,7 +27,8 @@ std::optional<int> take_digits(std::string_view& text, size_t digits, char separ
 std::optional<WallTime> make_time(int year, unsigned month, unsigned day, std::chrono::seconds in_day) {
   using namespace std::chrono;
   const year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
-  if (!date.ok()) return std::nullopt;
+  // The clock counts nanoseconds in 64 bits: it ends in 2262.
+  if (!date.ok() || year < 1970 || year > 2261) return std::nullopt;
   return sys_days(date) + in_day;
 }
 
@@ -147,7 +148,8 @@ Result<LoggedRequest> parse_combined(std::string_view line) {
   const auto request_line = take_quoted(rest);
   if (!request_line) return bad("request line");
   const auto words = split(*request_line, ' ');
-  if (words.size() != 3) return fail(Errc::not_found, "a request that was never understood");
+  if (words.size() != 3 || words[0].empty() || words[1].empty() || words[1].starts_with('?'))
+    return fail(Errc::not_found, "a request that was never understood");
   request.method = words[0];
   request.path = words[1].substr(0, words[1].find('?'));
   const auto referer = take_quoted(rest);

@@ -46,7 +46,8 @@ class Server {
 
 // What an upstream keeps across reloads.
 struct UpstreamState {
-  explicit UpstreamState(resilience::Bulkhead::Limits limits) : bulkhead(limits) {}
+  explicit UpstreamState(resilience::Bulkhead::Limits limits)
+      : bulkhead(limits), budget(MonotonicTime::clock::now()) {}
   resilience::Bulkhead bulkhead;
   resilience::RetryBudget budget;
   std::atomic<uint64_t> turn = 0;

@@ -13,29 +13,35 @@ AdminEndpoint::AdminEndpoint(aio::Loop& loop, Content content)
       handler_([this](const http::ServerRequest& request) { return answer(request); }),
       connections_(loop) {}
 
+Result<AdminEndpoint::Open> AdminEndpoint::open(const Address& address) {
+  const std::string name = address.to_string();
+  const auto refuse = [&](Error error) {
+    return std::unexpected(std::move(error).context("admin.listen " + name));
+  };
+  auto sockets = aio::open_listening(address, 1);
+  if (!sockets) return refuse(std::move(sockets.error()));
+  const auto bound = aio::local_address(sockets->front().get());
+  auto listener = aio::Listener::start(loop_, std::move(sockets->front()), [this](aio::Stream stream) {
+    constexpr size_t kMostConnections = 256;
+    if (connections_.size() >= kMostConnections) return;  // closes it
+    connections_.spawn(http::serve(loop_, std::move(stream), handler_, {}));
+  });
+  if (!listener) return refuse(std::move(listener.error()));
+  return Open{name, bound ? bound->to_string() : name, std::move(*listener)};
+}
+
 Result<> AdminEndpoint::listen(const std::vector<Address>& addresses) {
+  // All that is new first: with an error, what is there stays as it is.
   std::vector<Open> wanted;
   for (const Address& address : addresses) {
-    const std::string name = address.to_string();
-    const auto known = std::ranges::find(open_, name, &Open::address);
-    if (known != open_.end()) {
-      wanted.push_back(std::move(*known));
-      open_.erase(known);
-      continue;
-    }
-    const auto refuse = [&](Error error) {
-      return std::unexpected(std::move(error).context("admin.listen " + name));
-    };
-    auto sockets = aio::open_listening(address, 1);
-    if (!sockets) return refuse(std::move(sockets.error()));
-    const auto bound = aio::local_address(sockets->front().get());
-    auto listener = aio::Listener::start(loop_, std::move(sockets->front()), [this](aio::Stream stream) {
-      constexpr size_t kMostConnections = 256;
-      if (connections_.size() < kMostConnections)
-        connections_.spawn(http::serve(loop_, std::move(stream), handler_, {}));
-    });
-    if (!listener) return refuse(std::move(listener.error()));
-    wanted.push_back({name, bound ? bound->to_string() : name, std::move(*listener)});
+    if (std::ranges::find(open_, address.to_string(), &Open::address) != open_.end()) continue;
+    auto opened = open(address);
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    wanted.push_back(std::move(*opened));
+  }
+  for (Open& known : open_) {
+    const auto is_same = [&](const Address& address) { return address.to_string() == known.address; };
+    if (std::ranges::any_of(addresses, is_same)) wanted.push_back(std::move(known));
   }
   open_ = std::move(wanted);
   return {};

@@ -39,6 +39,7 @@ class AdminEndpoint {
     aio::Listener listener;
   };
 
+  Result<Open> open(const Address& address);
   aio::Task<http::ServerResponse> answer(const http::ServerRequest& request);
   http::ServerResponse dispatch(const http::ServerRequest& request) const;
   bool is_authorised(const http::ServerRequest& request) const;

@@ -158,12 +158,14 @@ Result<> Lifecycle::apply(const AnyConfig& next) {
   for (const std::string& key : program_.changed_restart_keys(config_, next)) {
     log::warn("a changed key takes effect at the next start only", {{"key", key}});
   }
-  if (auto listening = open_listeners(next.server); !listening) return listening;
-  if (auto listening = admin_->listen(next.admin.listen); !listening) return listening;
-  if (auto reloaded = program_.reload(*service_, next); !reloaded) {
-    // The new listeners would serve the old config: go back to its own.
+  auto applied = open_listeners(next.server);
+  if (applied) applied = admin_->listen(next.admin.listen);
+  if (applied) applied = program_.reload(*service_, next);
+  if (!applied) {
+    // New listeners must not serve the old config: back to its own, which are all still open.
     (void)open_listeners(config_.server);
-    return reloaded;
+    (void)admin_->listen(config_.admin.listen);
+    return applied;
   }
   config_ = next;
   log::configure(config_.log.format, config_.log.level);

@@ -20,14 +20,14 @@ class RetryBudget {
   // On average over a window, and all of them at once if need be.
   static constexpr int64_t kMinimumPerSecond = 1;
 
-  explicit RetryBudget(MonotonicTime now = MonotonicTime::clock::now()) : window_start_(now) {}
+  explicit RetryBudget(MonotonicTime now) : window_start_(now) {}
 
   // A request began. `ratio` is retries for each request, 0 to 1. One relaxed add.
   void deposit(double ratio) {
     earned_.fetch_add(static_cast<int64_t>(ratio * kUnit), std::memory_order_relaxed);
   }
   // Takes one retry out, if it is there. Takes a lock, being far from the path of what goes well.
-  bool withdraw(MonotonicTime now = MonotonicTime::clock::now());
+  bool withdraw(MonotonicTime now);
 
  private:
   static constexpr double kUnit = 1e6;  // of one retry
