@@ -8,10 +8,10 @@
 
 #include "cmd/weir-proxy/limits.hh"
 #include "cmd/weir-proxy/logged_request.hh"
+#include "cmd/weir-proxy/snapshot.hh"
 #include "pkg/base/json.hh"
 #include "pkg/base/text.hh"
 #include "pkg/http/path.hh"
-#include "pkg/http/router.hh"
 
 namespace weir::proxy {
 namespace {
@@ -66,13 +66,6 @@ class Replay {
   bool all_understood() const { return bad_lines_ == 0; }
 
  private:
-  static http::Router make_router(const Config& config) {
-    std::vector<http::RoutePattern> patterns;
-    for (const RouteSection& route : config.routes)
-      patterns.push_back({route.hosts, route.path, route.methods});
-    return http::Router(std::move(patterns));
-  }
-
   // The route's name; nothing where no route takes the request: no rule sees it.
   std::optional<std::string_view> route_of(const LoggedRequest& request) {
     if (config_.routes.empty()) return "";

@@ -40,6 +40,7 @@ Result<> Service::adopt(const Config& config) {
 }
 
 Result<> Service::reload(const Config& config) {
+  upstreams_.collect();  // what the config before the present one left behind
   if (auto adopted = adopt(config); !adopted) return adopted;
   names_changed_.set();
   const std::lock_guard lock(mutex_);

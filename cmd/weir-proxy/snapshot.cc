@@ -21,13 +21,6 @@ FieldEdits make_edits(const FieldMap& set, const FieldMap& add, const std::vecto
   return edits;
 }
 
-http::Router make_router(const Config& config) {
-  std::vector<http::RoutePattern> patterns;
-  for (const RouteSection& route : config.routes)
-    patterns.push_back({route.hosts, route.path, route.methods});
-  return http::Router(std::move(patterns));
-}
-
 Route make_route(const RouteSection& section, const Config& config, SnapshotParts parts) {
   Route route;
   route.name = section.name;
@@ -54,6 +47,13 @@ bool applies_to(const LimitSection& rule, const std::string& route) {
 }
 
 }  // namespace
+
+http::Router make_router(const Config& config) {
+  std::vector<http::RoutePattern> patterns;
+  for (const RouteSection& route : config.routes)
+    patterns.push_back({route.hosts, route.path, route.methods});
+  return http::Router(std::move(patterns));
+}
 
 bool FieldEdits::replaces(std::string_view name) const {
   return std::ranges::any_of(replaced, [name](const std::string& other) { return iequals(name, other); });

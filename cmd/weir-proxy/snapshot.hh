@@ -41,6 +41,9 @@ struct Snapshot {
   std::vector<std::unique_ptr<LimitRule>> rules;
 };
 
+// The routes of a config, by their index there.
+http::Router make_router(const Config& config);
+
 struct SnapshotParts {
   UpstreamRegistry& upstreams;
   LimitState& limits;

@@ -3,6 +3,28 @@
 #include <algorithm>
 
 namespace weir::proxy {
+namespace {
+
+constexpr const char* kBreakerState = "weir_proxy_upstream_breaker_state";
+constexpr const char* kInFlight = "weir_proxy_upstream_in_flight";
+
+metrics::Labels breaker_labels(const std::string& upstream, const std::string& server) {
+  return {{"upstream", upstream}, {"server", server}};
+}
+
+double breaker_value(resilience::BreakerState state) {
+  switch (state) {
+    case resilience::BreakerState::closed:
+      return 0;
+    case resilience::BreakerState::half_open:
+      return 1;
+    case resilience::BreakerState::open:
+      return 2;
+  }
+  return 0;
+}
+
+}  // namespace
 
 Server::Server(uint64_t id, const Address& address, resilience::BreakerSettings settings)
     : breaker(settings), id_(id), address_(address), name_(address.to_string()) {}
@@ -43,6 +65,11 @@ std::shared_ptr<Upstream> UpstreamRegistry::find_or_make(const std::string& name
   if (!made->state) {
     made->state = std::make_shared<UpstreamState>(limits);
     states_[name] = made->state;
+    metrics_.gauge_callback(kInFlight, "Requests under way to an upstream.", {{"upstream", name}},
+                            [weak = states_[name]] {
+                              const auto living = weak.lock();
+                              return living ? static_cast<double>(living->bulkhead.inside()) : 0.0;
+                            });
   } else {
     made->state->bulkhead.set_limits(limits);
   }
@@ -64,7 +91,27 @@ std::shared_ptr<Server> UpstreamRegistry::server(const std::string& upstream, co
   }
   auto made = std::make_shared<Server>(next_id_++, address, settings);
   known = made;
+  metrics_.gauge_callback(kBreakerState, "A server's circuit breaker: 0 closed, 1 half-open, 2 open.",
+                          breaker_labels(upstream, made->name()), [weak = known] {
+                            const auto living = weak.lock();
+                            return living ? breaker_value(living->breaker.state()) : 0.0;
+                          });
   return made;
+}
+
+void UpstreamRegistry::collect() {
+  std::erase_if(servers_, [this](const auto& entry) {
+    if (!entry.second.expired()) return false;
+    const size_t space = entry.first.find(' ');
+    metrics_.retire(kBreakerState,
+                    breaker_labels(entry.first.substr(0, space), entry.first.substr(space + 1)));
+    return true;
+  });
+  std::erase_if(states_, [this](const auto& entry) {
+    if (!entry.second.expired()) return false;
+    metrics_.retire(kInFlight, {{"upstream", entry.first}});
+    return true;
+  });
 }
 
 std::vector<std::shared_ptr<Upstream>> UpstreamRegistry::upstreams() const {

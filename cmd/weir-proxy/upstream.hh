@@ -72,6 +72,8 @@ class UpstreamRegistry {
 
   // The upstream of this name with these settings: new, or with what is known from before.
   std::shared_ptr<Upstream> find_or_make(const std::string& name, const UpstreamSection& settings);
+  // Takes what no config uses any more out of the metrics.
+  void collect();
   // All that live, for the status page and for resolving names.
   std::vector<std::shared_ptr<Upstream>> upstreams() const;
 

@@ -18,8 +18,8 @@ struct Refusal {
 };
 
 struct HeadLimits {
-  size_t line = 8192;    // bytes of the first line
-  size_t bytes = 16384;  // bytes of all field lines
+  size_t line = 8192;    // bytes of the first line, without its end
+  size_t bytes = 16384;  // bytes of all field lines, with their ends
   size_t fields = 100;
 };
 
@@ -37,7 +37,7 @@ class HeadScanner {
 
  private:
   Progress refuse(int status, std::string_view reason);
-  std::optional<Refusal> check_limits(size_t end, const HeadLimits& limits) const;
+  std::optional<Refusal> check_limits(size_t end, bool complete, const HeadLimits& limits) const;
 
   size_t scanned_ = 0;
   size_t line_start_ = 0;

@@ -11,6 +11,7 @@
 #include "pkg/aio/connect.hh"
 #include "pkg/aio/listener.hh"
 #include "pkg/aio/scope.hh"
+#include "tests/unit/aio_run.hh"
 
 using namespace weir;
 using namespace weir::aio;
@@ -49,18 +50,6 @@ struct Echo {
     co_await scope.close();
   }
 };
-
-template <typename Make>
-void run(Make make) {
-  Loop loop;
-  Scope scope(loop);
-  const auto body = [](Loop& on, Make& function) -> Task<> {
-    co_await function(on);
-    on.stop();
-  };
-  loop.post([&] { scope.spawn(body(loop, make)); });
-  loop.run();
-}
 
 // A connected pair, one end as a Stream, the other as a plain descriptor.
 struct Pair {

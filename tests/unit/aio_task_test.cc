@@ -4,25 +4,13 @@
 #include <vector>
 
 #include "pkg/aio/scope.hh"
+#include "tests/unit/aio_run.hh"
 
 using namespace weir;
 using namespace weir::aio;
 using namespace std::chrono_literals;
 
 namespace {
-
-// Runs `task` to its end on a loop of its own.
-template <typename Make>
-void run(Make make) {
-  Loop loop;
-  Scope scope(loop);
-  const auto body = [](Loop& on, Make& function) -> Task<> {
-    co_await function(on);
-    on.stop();
-  };
-  loop.post([&] { scope.spawn(body(loop, make)); });
-  loop.run();
-}
 
 Task<int> add(int a, int b) {
   co_return a + b;

@@ -119,6 +119,18 @@ TEST_CASE("limits are refused as soon as they are passed") {
   CHECK(scan_in_steps(fits, 1, progress, limits).size() == fits.size());
 }
 
+TEST_CASE("limits are exact, however the head is split") {
+  const std::string head =
+      "GET /" + std::string(86, 'x') + " HTTP/1.1\r\nA: " + std::string(45, 'y') + "\r\n\r\n";
+  const size_t step = GENERATE(size_t{1}, size_t{3}, size_t{1000});
+  HeadScanner::Progress progress;
+  scan_in_steps(head, step, progress, {.line = 100, .bytes = 50, .fields = 1});
+  CHECK(progress == HeadScanner::Progress::complete);
+  CHECK(scan_in_steps(head, step, progress, {.line = 99, .bytes = 50, .fields = 1}).refusal().status == 414);
+  CHECK(scan_in_steps(head, step, progress, {.line = 100, .bytes = 49, .fields = 1}).refusal().status == 431);
+  CHECK(scan_in_steps(head, step, progress, {.line = 100, .bytes = 50, .fields = 0}).refusal().status == 431);
+}
+
 TEST_CASE("a head's size does not depend on what follows it") {
   const std::string text = "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next";
   HeadScanner::Progress progress;
