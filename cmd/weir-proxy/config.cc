@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pkg/http/message.hh"
+#include "pkg/http/path.hh"
 #include "pkg/http/syntax.hh"
 
 namespace weir::proxy {
@@ -252,6 +253,15 @@ bool is_limit_key(std::string_view key) {
   return false;
 }
 
+constexpr const char* kNotAPath =
+    "a path begins with \"/\" and is normalised: no dot segments, no slashes in a row";
+
+// In the one form that requests have when they are routed; any other would match nothing.
+bool is_normal_path(std::string_view path) {
+  std::string storage;
+  return http::normalise_path(path, storage) == path;
+}
+
 bool is_printable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
@@ -272,11 +282,12 @@ class Checker {
       report_.error(place + ".upstream", "no upstream is named \"" + route.upstream + "\"",
                     config::suggest(route.upstream, upstreams_));
     }
-    if (!route.path.starts_with('/')) report_.error(place + ".path", "a path begins with \"/\"");
-    if (!route.rewrite.empty() && !route.rewrite.starts_with('/')) {
-      report_.error(place + ".rewrite", "a path begins with \"/\"");
+    if (!is_normal_path(route.path)) report_.error(place + ".path", kNotAPath);
+    if (!route.rewrite.empty() && !is_normal_path(route.rewrite))
+      report_.error(place + ".rewrite", kNotAPath);
+    if (!is_printable(route.host_header) || route.host_header.find(' ') != std::string::npos) {
+      report_.error(place + ".host_header", "not a host");
     }
-    if (!is_printable(route.host_header)) report_.error(place + ".host_header", "not a host");
     check_fields(place + ".set_request_headers", route.set_request_headers);
     check_fields(place + ".add_request_headers", route.add_request_headers);
     check_fields(place + ".set_response_headers", route.set_response_headers);

@@ -156,7 +156,9 @@ aio::Task<bool> Exchange::send_piece(std::string_view head, std::string_view pie
     if (!piece.empty()) end = "\r\n";
     if (last) {
       end += "0\r\n";
-      for (const http::Field& field : body_->trailers()) http::append_field(end, field.name, field.value);
+      for (const http::Field& field : body_->trailers()) {
+        if (passes_request_field(field)) http::append_field(end, field.name, field.value);
+      }
       end += "\r\n";
     }
     parts[1] = size_line;

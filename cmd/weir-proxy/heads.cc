@@ -50,6 +50,10 @@ bool Exchange::passes_request_field(const http::Field& field) const {
 }
 
 void Exchange::append_target() {
+  if (path_ == "*") {
+    request_out_ += path_;
+    return;
+  }
   const std::string_view rest = path_.substr(std::min(route_->prefix.size(), path_.size()));
   request_out_ += route_->replacement;
   request_out_ += rest.empty() && route_->replacement.empty() ? std::string_view("/") : rest;

@@ -1,5 +1,7 @@
 // The answer's way back to the client.
 
+#include <algorithm>
+
 #include "cmd/weir-proxy/exchange.hh"
 #include "cmd/weir-proxy/tunnel.hh"
 #include "cmd/weir-proxy/worker.hh"
@@ -58,7 +60,9 @@ aio::Task<bool> Exchange::relay_body(BodyReader& body, bool chunked) {
       }
       if (last) {
         end += "0\r\n";
-        for (const http::Field& field : body.trailers()) http::append_field(end, field.name, field.value);
+        for (const http::Field& field : body.trailers()) {
+          if (passes_response_field(field)) http::append_field(end, field.name, field.value);
+        }
         end += "\r\n";
       }
     }
@@ -76,8 +80,12 @@ aio::Task<bool> Exchange::relay_body(BodyReader& body, bool chunked) {
 }
 
 aio::Task<Exchange::Next> Exchange::switch_protocols() {
-  if (request_.upgrade.empty() || response_.upgrade.empty()) {
-    record_.reason = "the server switched protocols without being asked";
+  const bool was_asked_for =
+      std::ranges::any_of(split(request_.upgrade, ','), [this](std::string_view protocol) {
+        return !response_.upgrade.empty() && iequals(trim(protocol), response_.upgrade);
+      });
+  if (!was_asked_for) {
+    record_.reason = "the server switched to a protocol that it was not asked for";
     upstream_.close();
     co_return co_await answer(502, "the upstream gave an answer that is not valid HTTP");
   }

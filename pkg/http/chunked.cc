@@ -1,11 +1,38 @@
 #include "pkg/http/chunked.hh"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "pkg/http/syntax.hh"
 
 namespace weir::http {
+namespace {
+
+// RFC 9110 6.5.1: what frames, routes, authenticates or controls a message cannot come behind it. There are
+// servers that make one table of head and trailer fields, and some that take "_" for "-" in it.
+bool may_be_trailer(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kDigests{"content-digest", "content-md5", "date"};
+  constexpr std::array<std::string_view, 6> kFamilies{"access-control-", "content-", "if-",
+                                                      "proxy-",          "sec-",     "x-forwarded-"};
+  constexpr std::array<std::string_view, 15> kOthers{
+      "age",    "cache-control", "expires", "location",    "max-forwards",
+      "origin", "pragma",        "range",   "retry-after", "set-cookie",
+      "vary",   "via",           "warning", "x-real-ip",   "www-authenticate"};
+  constexpr size_t kLongest = 17;  // of all names and families that are looked for
+  std::array<char, kLongest + 1> buffer;
+  const size_t length = std::min(name.size(), buffer.size());
+  std::ranges::transform(name.substr(0, length), buffer.begin(),
+                         [](char c) { return c == '_' ? '-' : ascii_lower(c); });
+  const std::string_view plain(buffer.data(), length);
+  if (std::ranges::find(kDigests, plain) != kDigests.end()) return true;
+  if (field_id(plain) != FieldId::other) return false;
+  const auto begins = [plain](std::string_view family) { return plain.starts_with(family); };
+  if (std::ranges::any_of(kFamilies, begins)) return false;
+  return std::ranges::find(kOthers, plain) == kOthers.end();
+}
+
+}  // namespace
 
 void ChunkedDecoder::refuse(std::string_view reason) {
   state_ = State::failed;
@@ -17,7 +44,9 @@ ChunkedDecoder::Step ChunkedDecoder::decode(std::span<char> bytes) {
   while (step.consumed < bytes.size()) {
     if (state_ == State::data) {
       const size_t count = std::min<uint64_t>(left_, bytes.size() - step.consumed);
-      memmove(bytes.data() + step.produced, bytes.data() + step.consumed, count);
+      // A large chunk that goes on from the last span stands in its place already.
+      if (step.produced != step.consumed)
+        memmove(bytes.data() + step.produced, bytes.data() + step.consumed, count);
       step.produced += count;
       step.consumed += count;
       left_ -= count;
@@ -122,9 +151,7 @@ void ChunkedDecoder::finish_trailer() {
   const std::string_view lines = std::string_view(trailer_).substr(0, trailer_.size() - 2);
   if (const auto refusal = parse_fields(lines, trailers_)) return refuse(refusal->reason);
   for (const Field& field : trailers_) {
-    // RFC 9110 6.5.1: what frames, routes or authenticates a message cannot come behind it.
-    const bool allowed = field.id == FieldId::other || field.id == FieldId::date;
-    if (!allowed) return refuse("a trailer field that must stand in the head");
+    if (!may_be_trailer(field.name)) return refuse("a trailer field that must stand in the head");
   }
   state_ = State::done;
 }

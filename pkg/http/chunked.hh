@@ -25,7 +25,8 @@ class ChunkedDecoder {
   Step decode(std::span<char> bytes);
   bool is_done() const { return state_ == State::done; }
   const std::optional<Refusal>& refusal() const { return refusal_; }
-  // The trailer section's fields once done; they point into the decoder.
+  // The trailer section's fields once done; they point into the decoder. One that must not stand there (RFC
+  // 9110 6.5.1) is refused, not dropped: who sends it means somebody to read it.
   const FieldList& trailers() const { return trailers_; }
 
  private:

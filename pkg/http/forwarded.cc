@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "pkg/base/text.hh"
 #include "pkg/http/syntax.hh"
@@ -17,7 +18,9 @@ bool is_trusted(const IpAddress& address, std::span<const Cidr> trusted) {
 std::optional<IpAddress> parse_node(std::string_view text) {
   if (text.starts_with('[')) {
     const size_t end = text.find(']');
-    return end == std::string_view::npos ? std::nullopt : IpAddress::parse(text.substr(1, end - 1));
+    if (end == std::string_view::npos) return std::nullopt;
+    const std::string_view port = text.substr(end + 1);
+    return port.empty() || port.starts_with(':') ? IpAddress::parse(text.substr(1, end - 1)) : std::nullopt;
   }
   const size_t colon = text.find(':');
   const bool is_v4_with_port =
@@ -25,10 +28,31 @@ std::optional<IpAddress> parse_node(std::string_view text) {
   return IpAddress::parse(is_v4_with_port ? text.substr(0, colon) : text);
 }
 
-// The node of one element of Forwarded: the value of its "for".
+bool is_escaped(std::string_view text, size_t at) {
+  size_t backslashes = 0;
+  while (backslashes < at && text[at - 1 - backslashes] == '\\') ++backslashes;
+  return backslashes % 2 == 1;
+}
+
+// Takes the part behind the last `separator` that stands in no quoted string. From the right, because there
+// stands what trusted proxies wrote: a quote that a client left open on the left moves nothing there.
+std::string_view take_last(std::string_view& list, char separator) {
+  bool quoted = false;
+  for (size_t at = list.size(); at > 0;) {
+    const char c = list[--at];
+    if (c == '"' && !is_escaped(list, at)) quoted = !quoted;
+    if (c != separator || quoted) continue;
+    const std::string_view part = list.substr(at + 1);
+    list = list.substr(0, at);
+    return trim(part);
+  }
+  return trim(std::exchange(list, {}));
+}
+
+// The node of one element of Forwarded: the value of its "for". Quotes that don't match hide it.
 std::string_view for_parameter(std::string_view element) {
-  for (std::string_view pair : split(element, ';')) {
-    pair = trim(pair);
+  while (!element.empty()) {
+    std::string_view pair = take_last(element, ';');
     if (pair.size() < 4 || !iequals(pair.substr(0, 4), "for=")) continue;
     pair.remove_prefix(4);
     const bool quoted = pair.size() > 1 && pair.front() == '"' && pair.back() == '"';
@@ -37,25 +61,31 @@ std::string_view for_parameter(std::string_view element) {
   return {};
 }
 
+// Goes on from `client` through the hops of one field line, the last first. False where that ends: at a hop
+// that is not trusted, or that tells no address ("unknown", or nonsense), before which nothing can be
+// believed.
+bool follow(std::string_view line, FieldId id, std::span<const Cidr> trusted, IpAddress& client) {
+  while (!line.empty()) {
+    const std::string_view hop = take_last(line, ',');
+    if (hop.empty()) continue;
+    const auto address = parse_node(id == FieldId::forwarded ? for_parameter(hop) : hop);
+    if (!address) return false;
+    client = *address;
+    if (!is_trusted(client, trusted)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 IpAddress find_client(const FieldList& fields, const IpAddress& peer, std::span<const Cidr> trusted) {
-  if (trusted.empty() || !is_trusted(peer, trusted)) return peer;
-  const FieldId id = fields.find(FieldId::x_forwarded_for) ? FieldId::x_forwarded_for : FieldId::forwarded;
-  std::string chain;  // several lines are one list (RFC 9110 5.3)
-  for (const Field& field : fields) {
-    if (field.id != id) continue;
-    if (!chain.empty()) chain += ',';
-    chain += field.value;
-  }
   IpAddress client = peer;
-  const auto hops = split(chain, ',');
-  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
-    const std::string_view node = id == FieldId::forwarded ? for_parameter(*hop) : trim(*hop);
-    const auto address = parse_node(node);
-    if (!address) break;  // "unknown", or nonsense: nothing before it can be believed
-    client = *address;
-    if (!is_trusted(client, trusted)) break;
+  if (trusted.empty() || !is_trusted(peer, trusted)) return client;
+  const FieldId id = fields.find(FieldId::x_forwarded_for) ? FieldId::x_forwarded_for : FieldId::forwarded;
+  // Several lines are one list (RFC 9110 5.3).
+  for (auto field = fields.end(); field != fields.begin();) {
+    --field;
+    if (field->id == id && !follow(field->value, id, trusted, client)) break;
   }
   return client;
 }

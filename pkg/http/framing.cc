@@ -1,7 +1,5 @@
 #include "pkg/http/framing.hh"
 
-#include <array>
-
 #include "pkg/base/text.hh"
 #include "pkg/http/list.hh"
 #include "pkg/http/syntax.hh"
@@ -9,10 +7,18 @@
 namespace weir::http {
 namespace {
 
-// Fields that a client must not be able to have dropped on the way by naming them in Connection.
-constexpr std::array<std::string_view, 9> kEndToEnd{
-    "host",      "content-length",  "transfer-encoding", "authorization",    "cookie",
-    "forwarded", "x-forwarded-for", "x-forwarded-host",  "x-forwarded-proto"};
+// Fields that a client must not be able to have dropped on the way by naming them in Connection: those that
+// say what a message is, and those that an earlier proxy may have added to say whose it is.
+bool is_end_to_end(std::string_view name) {
+  const FieldId id = field_id(name);
+  if (id == FieldId::transfer_encoding) return true;  // of one connection, but written by each hop itself
+  if (id != FieldId::other) return !is_hop_by_hop(id) && id != FieldId::trailer;
+  const auto begins_with = [name](std::string_view prefix) {
+    return iequals(name.substr(0, prefix.size()), prefix);
+  };
+  return begins_with("content-") || begins_with("x-forwarded-") || iequals(name, "x-real-ip") ||
+         iequals(name, "cache-control");
+}
 
 std::optional<Refusal> read_connection(std::string_view value, FramingFields& out) {
   for (const std::string_view option : ListItems(value)) {
@@ -25,10 +31,8 @@ std::optional<Refusal> read_connection(std::string_view value, FramingFields& ou
       out.upgrade = true;
     } else {
       out.names_fields = true;
-      for (const std::string_view name : kEndToEnd) {
-        if (iequals(option, name))
-          return Refusal{400, "Connection names a field that is not of one connection"};
-      }
+      if (is_end_to_end(option))
+        return Refusal{400, "Connection names a field that is not of one connection"};
     }
   }
   return std::nullopt;

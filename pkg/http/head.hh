@@ -24,7 +24,9 @@ struct HeadLimits {
 };
 
 // Finds the end of a head in what has been received so far. Remembers how far it has looked, so that a head
-// that arrives byte by byte costs no more than one that comes whole.
+// that arrives byte by byte costs no more than one that comes whole. A bare LF or CR, another control
+// character but the tab, or a limit that is passed is refused by the byte that shows it, and the verdict does
+// not depend on how the bytes were split.
 class HeadScanner {
  public:
   enum class Progress { need_more, complete, refused };
@@ -36,13 +38,15 @@ class HeadScanner {
   void reset() { *this = {}; }
 
  private:
-  Progress refuse(int status, std::string_view reason);
-  std::optional<Refusal> check_limits(size_t end, bool complete, const HeadLimits& limits) const;
+  Progress refuse(Refusal refusal);
+  Progress end_line(size_t end);
+  // Of the present line as far as `end`, and of what stands before it.
+  std::optional<Refusal> check_limits(size_t end, const HeadLimits& limits) const;
 
   size_t scanned_ = 0;
   size_t line_start_ = 0;
   size_t fields_start_ = 0;  // behind the first line; 0 while that is not complete
-  size_t lines_ = 0;
+  size_t lines_ = 0;         // complete ones
   size_t size_ = 0;
   Refusal refusal_;
 };

@@ -97,8 +97,10 @@ struct RequestHead {
   Method method = Method::other;
   std::string_view method_text;
   std::string_view target;  // as received
-  std::string_view path;    // of the target, as received; "*" for the asterisk form, "" for CONNECT
-  std::string_view query;   // behind "?", without it
+  // Of the target, as received; "*" for the asterisk form and for OPTIONS of a bare http://host, "" for
+  // CONNECT.
+  std::string_view path;
+  std::string_view query;  // behind "?", without it
   bool has_query = false;
   std::string_view host;  // with port, as received; "" only in HTTP/1.0
   bool is_http_1_0 = false;
@@ -106,7 +108,8 @@ struct RequestHead {
   Framing framing;
   bool keep_alive = true;
   bool expects_continue = false;
-  std::string_view upgrade;              // the protocol asked for, where Connection says so too
+  // The protocol asked for, where Connection says so too; "" when HTTP would go on in it (h2c, TLS).
+  std::string_view upgrade;
   bool connection_names_fields = false;  // see is_connection_option()
 
   void clear();

@@ -1,6 +1,7 @@
 #include "pkg/base/address.hh"
 #include "pkg/base/text.hh"
 #include "pkg/http/framing.hh"
+#include "pkg/http/list.hh"
 #include "pkg/http/syntax.hh"
 
 namespace weir::http {
@@ -70,7 +71,8 @@ std::optional<Refusal> parse_target(RequestHead& out, std::string_view& authorit
   authority = rest.substr(0, end);
   if (!is_host(authority)) return kMalformed;
   split_path(rest.substr(end), out);
-  if (out.path.empty()) out.path = "/";
+  // RFC 9112 3.2.4: OPTIONS for a URI that has neither path nor query asks about the server.
+  if (out.path.empty()) out.path = out.method == Method::options && !out.has_query ? "*" : "/";
   return std::nullopt;
 }
 
@@ -110,6 +112,16 @@ std::optional<Refusal> parse_expect(RequestHead& out) {
   return std::nullopt;
 }
 
+// Protocols in which HTTP would go on behind the upgrade, unread by us: requests in them would pass every
+// route and limit by.
+bool hides_http(std::string_view upgrade) {
+  for (const std::string_view protocol : ListItems(upgrade)) {
+    const std::string_view name = protocol.substr(0, protocol.find('/'));
+    if (iequals(name, "h2c") || iequals(name, "http") || iequals(name, "tls")) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<Refusal> parse_request_head(std::string_view head, RequestHead& out) {
@@ -133,8 +145,9 @@ std::optional<Refusal> parse_request_head(std::string_view head, RequestHead& ou
   }
   out.keep_alive = !framing.close && (!out.is_http_1_0 || framing.keep_alive);
   out.connection_names_fields = framing.names_fields;
-  // RFC 9110 7.8: an Upgrade in HTTP/1.0 is ignored; so is one that Connection doesn't list.
-  if (framing.upgrade && !out.is_http_1_0) out.upgrade = framing.upgrade_to;
+  // RFC 9110 7.8: an Upgrade in HTTP/1.0 is ignored; so is one that Connection doesn't list. Any may be.
+  const bool upgrades = framing.upgrade && !out.is_http_1_0 && !hides_http(framing.upgrade_to);
+  if (upgrades) out.upgrade = framing.upgrade_to;
   return parse_expect(out);
 }
 

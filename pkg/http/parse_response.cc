@@ -42,9 +42,13 @@ std::optional<Refusal> parse_response_head(std::string_view head, Method request
   const std::string_view lines = head.substr(line_end + 2, head.size() - line_end - 4);
   if (auto refusal = parse_fields(lines, out.fields)) return refusal;
   if (auto refusal = read_framing(out.fields, out.is_http_1_0, framing)) return refusal;
+  const bool claims_body = framing.chunked || framing.content_length.value_or(0) > 0;
+  if (out.status < 200 && claims_body) return Refusal{502, "an interim response with a body"};
   out.framing = framing_of(framing, request, out.status);
-  out.keep_alive =
-      !framing.close && (!out.is_http_1_0 || framing.keep_alive) && out.framing.kind != BodyKind::until_close;
+  // A 204 that claims a body may be followed by one, which the next answer would be mistaken for (RFC
+  // 9112 6.3).
+  const bool end_is_known = out.framing.kind != BodyKind::until_close && !(out.status == 204 && claims_body);
+  out.keep_alive = !framing.close && (!out.is_http_1_0 || framing.keep_alive) && end_is_known;
   out.connection_names_fields = framing.names_fields;
   if (framing.upgrade) out.upgrade = framing.upgrade_to;
   return std::nullopt;

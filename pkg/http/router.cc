@@ -16,6 +16,13 @@ std::string_view without_port(std::string_view host) {
   return has_port ? host.substr(0, colon) : host;
 }
 
+// The name that routes know a Host by: without the port and the dot of an absolute DNS name (RFC 1034 3.1).
+std::string_view routed_name(std::string_view host) {
+  std::string_view name = without_port(host);
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return name;
+}
+
 bool takes_path(const RoutePattern& pattern, std::string_view path) {
   const std::string_view prefix = pattern.path;
   if (!path.starts_with(prefix)) return false;
@@ -56,8 +63,9 @@ void Router::each_match(std::string_view host, std::string_view path, Use use) c
                                [&](size_t i) { return takes_path(patterns_[i], path) && use(i); });
   };
   if (!exact_.empty() || !wildcards_.empty()) {
-    std::array<char, 256> lower;
-    std::string_view name = without_port(host).substr(0, lower.size());
+    std::array<char, 253> lower;  // the longest name there is (RFC 1035 2.3.4); a longer one is nobody's
+    std::string_view name = routed_name(host);
+    if (name.size() > lower.size()) name = {};
     std::ranges::transform(name, lower.begin(), ascii_lower);
     name = {lower.data(), name.size()};
     if (const auto exact = exact_.find(name); exact != exact_.end() && try_all(exact->second)) return;

@@ -30,7 +30,7 @@ class Router {
     size_t route = kNone;
     bool path_known = false;  // some route takes the path, though none the method: 405
   };
-  // `host` may have a port; `path` is normalised. Allocates nothing.
+  // `host` may have a port and a final dot; `path` is normalised. Allocates nothing.
   Match find(std::string_view host, std::string_view path, std::string_view method) const;
   // The methods that routes of this host and path take, as an Allow field's value.
   std::string allowed_methods(std::string_view host, std::string_view path) const;

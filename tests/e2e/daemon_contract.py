@@ -80,6 +80,14 @@ class CommandLine(harness.Case):
             self.assertIn(f"weir-proxy: {path}{expected}", checked.stderr)
         self.assertIn('  lisen = ["127.0.0.1:80"]\n  ^', checked.stderr)
 
+    def test_what_would_be_written_into_a_request_is_checked(self):
+        route = '[upstream.a]\nservers = ["127.0.0.1:1"]\n[[route]]\nname = "r"\nupstream = "a"\n'
+        for bad in ('rewrite = "/a\\r\\nX: 1"', 'rewrite = "a"', 'path = "/a/../b"', 'host_header = "a b"',
+                    'set_request_headers = { "X" = "a\\r\\nb" }', 'add_response_headers = { "X Y" = "a" }',
+                    'set_request_headers = { "Content-Length" = "1" }'):
+            with self.subTest(bad):
+                self.assertEqual(run("-c", self.write(route + bad + "\n"), "--check").returncode, 78)
+
     def test_errors_come_as_json_for_editors(self):
         checked = run("-c", self.write(BAD), "--check", "--errors", "json")
         problems = json.loads(checked.stdout)

@@ -107,5 +107,14 @@ class Routing(harness.Case):
         self.assertEqual((answer["X-Served-By"], answer["X-Origin"]), ("weir", None))
 
 
+    def test_trailers_do_not_get_past_the_edits_of_fields(self):
+        with Connection(self.front.port) as client:
+            client.send("POST /docs/deep HTTP/1.1\r\nHost: a\r\nConnection: X-Gone\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "1\r\nx\r\n0\r\nX-Secret: s\r\nX-Set: theirs\r\nX-Gone: 1\r\nX-Sum: 1\r\n\r\n")
+            fields = json.loads(client.read_answer().body)["fields"]
+        trailers = [(name, value) for name, value in map(tuple, fields) if name.startswith("trailer:")]
+        self.assertEqual(trailers, [("trailer:X-Sum", "1")])
+
+
 if __name__ == "__main__":
     harness.main()

@@ -1,4 +1,5 @@
-// A response's head, in any bytes, after any kind of request.
+// A response's head, in any bytes, after any kind of request: what is accepted is, written again and read
+// again, the same, and a body is never looked for where there can be none.
 
 #include <cstdint>
 #include <cstdlib>
@@ -26,5 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (parse_response_head(written, method, again)) abort();
   if (again.framing.kind != head.framing.kind || again.framing.length != head.framing.length) abort();
   if (again.status != head.status || again.keep_alive != head.keep_alive) abort();
+  const bool bodiless =
+      method == Method::head || head.status < 200 || head.status == 204 || head.status == 304;
+  if (bodiless && head.framing.kind != BodyKind::none) abort();
+  if (head.framing.kind == BodyKind::until_close && head.keep_alive) abort();
   return 0;
 }

@@ -52,6 +52,22 @@ TEST_CASE("trailers are fields") {
   CHECK(decoder.trailers().size() == 2);
 }
 
+TEST_CASE("trailers that speak of the message itself are refused, in disguise too") {
+  const std::string name = GENERATE(
+      "Transfer-Encoding", "content_length", "X_Forwarded_For", "Authorization", "Proxy-Authorization",
+      "Set-Cookie", "Content-Type", "Content-Encoding", "If-Match", "Cache-Control", "Range", "X-Real-IP",
+      "x-forwarded-port", "Sec-WebSocket-Key", "Access-Control-Allow-Origin", "Trailer", "traceparent");
+  INFO(name);
+  CHECK(decode("0\r\n" + name + ": 1\r\n\r\n", 1000).refused);
+}
+
+TEST_CASE("trailers that speak of the content pass") {
+  const std::string name = GENERATE("Content-Digest", "Content-MD5", "Date", "Server-Timing", "ETag",
+                                    "grpc-status", "x-amz-checksum-crc32", "X-A-Name-That-Is-Rather-Long");
+  INFO(name);
+  CHECK(decode("0\r\n" + name + ": 1\r\n\r\n", 1000).done);
+}
+
 TEST_CASE("malformed chunking is refused however it is split") {
   const std::string body = GENERATE(
       "\r\n", " 5\r\nhello\r\n", "5 \r\nhello\r\n", "0x5\r\nhello\r\n", "-5\r\n", "g\r\n", "5\nhello\r\n",

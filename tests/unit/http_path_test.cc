@@ -20,6 +20,12 @@ TEST_CASE("paths have one form") {
                                                                         {"/%61%2Db", "/a-b"},
                                                                         {"/%7euser", "/~user"},
                                                                         {"/%c3%a9", "/%C3%A9"},
+                                                                        {"/%c0", "/%C0"},
+                                                                        {"/%e0%a0%80", "/%E0%A0%80"},
+                                                                        {"/%252e%252E", "/%252e%252E"},
+                                                                        {"/...;x", "/...;x"},
+                                                                        {"/a..;x", "/a..;x"},
+                                                                        {"/a|b^\"", "/a|b^\""},
                                                                         {"/a%20b", "/a%20b"},
                                                                         {"/%2e%2E/x", ""},
                                                                         {"/a/%2e%2e/x", "/x"},
@@ -35,7 +41,9 @@ TEST_CASE("paths have one form") {
 TEST_CASE("paths that servers understand differently are refused") {
   const std::string path =
       GENERATE("", "a", "*", "/..", "/a/../..", "/%", "/%4", "/%zz", "/%2f", "/%2F", "/a%5cb", "/a\\b",
-               "/%00", "/%0a", "/%7f", "/..;/a", "/a/.;x", "/a/..;x/b", "/%2e%2e;x");
+               "/%00", "/%0a", "/%7f", "/..;/a", "/a/.;x", "/a/..;x/b", "/%2e%2e;x", "/..%3bx", "/a/%2e%3B/b",
+               "/%c0%ae%C0%ae/", "/a%c1%9c", "/%e0%80%af", "/%f0%80%80%af", "/a b", "/a\x01", "/a\x7f",
+               "/a?b", "/a#b", "/\xc3\xa9", "/%41\xe9");
   std::string storage;
   INFO(path);
   CHECK_FALSE(normalise_path(path, storage));

@@ -22,7 +22,10 @@ TEST_CASE("an exact host comes before a wildcard before any, then the longest pa
   CHECK(router.find("a.example.com", "/api/v2", "GET").route == 3);
   CHECK(router.find("a.example.com", "/apix", "GET").route == 1);
   CHECK(router.find("x.b.example.com", "/", "GET").route == 2);
+  CHECK(router.find("a.example.com.", "/api", "GET").route == 3);
+  CHECK(router.find("a.example.com.:80", "/api", "GET").route == 3);
   CHECK(router.find("example.com", "/", "GET").route == 0);
+  CHECK(router.find(std::string(244, 'x') + ".example.com.evil", "/", "GET").route == 0);
   CHECK(router.find("[::1]:80", "/", "GET").route == 0);
   CHECK(router.find("other", "/only/x", "GET").route == 5);
   CHECK(router.find("other", "/only/x", "POST").route == 0);
