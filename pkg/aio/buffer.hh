@@ -22,7 +22,7 @@ class BufferPool {
   void release(Buffer buffer);
 
  private:
-  static constexpr size_t kMostKept = 256;  // 16 MiB of address space a loop; untouched pages cost nothing
+  static constexpr size_t kMostKept = 64;  // what a burst used beyond that goes back to malloc
   std::vector<Buffer> free_;
 };
 
