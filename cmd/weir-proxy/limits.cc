@@ -51,7 +51,8 @@ void append_sf_string(std::string& out, std::string_view text) {
 
 Result<std::unique_ptr<LimitRule>> LimitRule::make(const LimitSection& section, LimitState& state,
                                                    metrics::Registry& registry) {
-  auto limiter = limit::Limiter::make({section.name, section.algorithm, section.rate, section.burst}, state);
+  const limit::Policy policy{section.name, section.algorithm, section.rate, section.burst};
+  auto limiter = limit::Limiter::make(policy, state);
   if (!limiter) return std::unexpected(std::move(limiter.error()).context("limit " + section.name));
   auto rule = std::make_unique<LimitRule>();
   rule->name_ = section.name;
@@ -68,8 +69,9 @@ Result<std::unique_ptr<LimitRule>> LimitRule::make(const LimitSection& section, 
   rule->limiter_ = std::move(*limiter);
   rule->metrics = make_rule_metrics(registry, section.name);
   append_sf_string(rule->policy_item_, section.name);
-  rule->policy_item_ += ";q=" + std::to_string(section.rate.count);
-  rule->policy_item_ += ";w=" + std::to_string(std::max<uint64_t>(1, seconds_up(section.rate.period)));
+  const limit::Rate quota = policy.quota();
+  rule->policy_item_ += ";q=" + std::to_string(quota.count);
+  rule->policy_item_ += ";w=" + std::to_string(std::max<uint64_t>(1, seconds_up(quota.period)));
   return rule;
 }
 

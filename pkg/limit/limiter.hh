@@ -6,7 +6,13 @@
 //   Decision decision = limiter->decide(key.finish(), now);
 //
 // What is remembered belongs to the policy's name: a limiter made anew with the same name and algorithm, and
-// another rate or burst, goes on with it.
+// another rate or burst, goes on with it. (A fixed_window or sliding_counter whose period has changed starts
+// afresh, since its windows are others.)
+//
+// Several rules for one request: decide() each in turn, and when one rejects, refund() those before it. So a
+// request counts under all of them or none, and each rule is exact, for nothing passes that was not counted
+// first. What another request sees between the two is one more counted than will stay: it may be refused,
+// never let through, wrongly. To count a rejected request under the rules before, leave the refund out.
 #pragma once
 
 #include <memory>
@@ -27,7 +33,8 @@ struct State {
 
 class Limiter {
  public:
-  // `state` must outlive it. Errors: a policy that check() refuses, or too many of them.
+  // `state` must outlive it. Errors: a policy that check() refuses, or whose logs do not fit the state's
+  // (LogStore::check), or more than 255 of them.
   static Result<std::unique_ptr<Limiter>> make(const Policy& policy, State& state);
   ~Limiter();
   Limiter(const Limiter&) = delete;
@@ -37,9 +44,9 @@ class Limiter {
   Decision decide(uint64_t key, Time now, uint32_t cost = 1) const;
   // For a key that will be decided in a moment, with other work in between.
   void prefetch(uint64_t key) const {
-    if (strategy_ != nullptr) state_.table.prefetch(key);
+    if (reader_.strategy != nullptr) state_.table.prefetch(key);
   }
-  // Takes an allowed decision back, when another rule rejected the request.
+  // Takes an allowed decision back, when another rule rejected the request. `now` as in the decision.
   void refund(uint64_t key, Time now, uint32_t cost = 1) const;
 
  private:
@@ -48,10 +55,9 @@ class Limiter {
 
   Policy policy_;
   State& state_;
-  std::string identity_;  // name and algorithm
+  std::string identity_;  // what the state belongs to: name, algorithm, windows
   SipHash key_prefix_;    // with the identity in it: what every key begins with
-  uint8_t reader_ = 0;
-  const Strategy* strategy_ = nullptr;  // null for sliding_window
+  Table::Reader reader_;  // without a strategy for sliding_window
 };
 
 // The hash of a key of several parts, under the state's secret: clients cannot choose who shares their set.

@@ -1,17 +1,15 @@
 // The exact sliding window: for each key the times of its last requests, as many as the rate allows. Exact,
-// and paid for in memory: eight bytes a remembered request and about 100 a key. Bounded by dropping keys that
-// were used longest ago, though none that is over its limit.
+// also across threads, and paid for in memory: 66 bytes a key and 11 for each request that it holds, so that
+// 100/minute costs at most 1.3 KiB a key. Bounded: where memory is out, the logs that were used longest ago
+// go first (log_arena.hh), but none that is over its limit; a request that then finds no place passes
+// uncounted (unrecorded()).
 #pragma once
 
 #include <array>
 #include <atomic>
-#include <list>
-#include <memory>
 #include <mutex>
-#include <unordered_map>
-#include <vector>
 
-#include "pkg/limit/policy.hh"
+#include "pkg/limit/log_arena.hh"
 
 namespace weir::limit {
 
@@ -23,40 +21,35 @@ class LogStore {
   Decision decide(uint64_t hash, const Rate& rate, Time now, uint32_t cost);
   void refund(uint64_t hash, uint32_t cost);
 
-  size_t bytes() const;
-  uint64_t evicted() const { return evicted_.load(std::memory_order_relaxed); }
-  uint64_t unrecorded() const { return unrecorded_.load(std::memory_order_relaxed); }
+  // Errc::limit where four full logs of this rate do not fit the part of `size` that they share: then one
+  // busy key could take the place of all others, or not be limited at all.
+  static Result<> check(const Rate& rate, Bytes size);
+
+  Bytes size() const { return size_; }
+  size_t bytes() const;         // in use
+  uint64_t evicted() const;     // keys that were dropped while they still counted
+  uint64_t unrecorded() const;  // requests that found no place
 
  private:
-  // A ring of times, oldest first from `first`; grows up to the rate's count.
-  struct Log {
-    std::vector<Time> ring;
-    size_t first = 0;
-    size_t size = 0;
-    uint64_t most = 0;  // the rate's count when last used
-    Time period = 0;
-    std::list<uint64_t>::iterator place;  // in the shard's order of use
-
-    Time at(size_t i) const { return ring[(first + i) % ring.size()]; }
-    void drop_before(Time oldest);
-    void push(Time time);
-  };
-  struct Shard {
+  struct alignas(64) Shard {
+    explicit Shard(size_t cells) : logs(cells) {}
     mutable std::mutex mutex;
-    std::unordered_map<uint64_t, Log> logs;
-    std::list<uint64_t> used;  // the one used last is at the back
-    size_t bytes = 0;
+    detail::LogArena logs;
+    uint64_t unrecorded = 0;
   };
+  static constexpr size_t kShards = 8;
+  static size_t cells_of_shard(Bytes size);
 
-  static size_t bytes_of(const Log& log) { return kKeyBytes + log.ring.capacity() * sizeof(Time); }
-  bool make_room(Shard& shard, Time now, size_t wanted);
+  template <size_t... I>
+  LogStore(Bytes size, std::index_sequence<I...>)
+      : size_(size), shards_{((void)I, Shard(cells_of_shard(size)))...} {}
 
-  static constexpr size_t kShards = 64;
-  static constexpr size_t kKeyBytes = 120;
-  size_t most_bytes_;  // a shard's share
+  Shard& shard_of(uint64_t hash) { return shards_[hash % kShards]; }
+  template <typename Read>
+  uint64_t sum(Read read) const;
+
+  Bytes size_;
   std::array<Shard, kShards> shards_;
-  std::atomic<uint64_t> evicted_ = 0;
-  std::atomic<uint64_t> unrecorded_ = 0;
 };
 
 }  // namespace weir::limit

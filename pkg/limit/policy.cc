@@ -1,6 +1,6 @@
 #include "pkg/limit/policy.hh"
 
-#include "pkg/limit/strategy.hh"
+#include "pkg/limit/gcra.hh"
 
 namespace weir::limit {
 
@@ -20,6 +20,14 @@ std::string_view to_string(Algorithm algorithm) {
   return "unknown";
 }
 
+Rate Policy::quota() const {
+  const bool is_bucket = algorithm == Algorithm::token_bucket || algorithm == Algorithm::leaky_bucket;
+  if (!is_bucket) return rate;
+  const uint64_t most = algorithm == Algorithm::token_bucket ? capacity() : capacity() + 1;
+  const auto period = static_cast<unsigned __int128>(rate.period.count()) * most;
+  return {most, Duration{static_cast<int64_t>((period + rate.count - 1) / rate.count)}};
+}
+
 Result<> check(const Policy& policy) {
   const auto too_many = [&](uint64_t most) {
     return fail(Errc::invalid, "the algorithm " + std::string(to_string(policy.algorithm)) + " counts to " +
@@ -29,11 +37,9 @@ Result<> check(const Policy& policy) {
   switch (policy.algorithm) {
     case Algorithm::token_bucket:
     case Algorithm::leaky_bucket: {
-      const double seconds = std::chrono::duration<double>(policy.rate.period).count();
-      const double burst_time =
-          seconds / static_cast<double>(policy.rate.count) * static_cast<double>(policy.capacity());
-      constexpr double kLongest = 10.0 * 366 * 86400;
-      if (burst_time <= kLongest) return {};
+      const auto span = static_cast<unsigned __int128>(detail::Gcra::interval_of(policy.rate)) *
+                        (static_cast<unsigned __int128>(policy.capacity()) + 1);
+      if (span <= detail::Gcra::kLongestSpan) return {};
       return fail(Errc::invalid, "a burst that takes more than ten years to come back");
     }
     case Algorithm::fixed_window:

@@ -19,21 +19,27 @@ struct Policy {
   uint64_t burst = 0;
 
   uint64_t capacity() const { return burst == 0 ? rate.count : burst; }
+  // What clients are told of it: how many may come at once, and the time in which as many come back.
+  Rate quota() const;
 };
 
 // Errc::invalid for a policy whose numbers do not fit an algorithm's state; the message is for people.
 Result<> check(const Policy& policy);
 
-// Nanoseconds of a clock that only goes forward (by a little less between threads is harmless).
+// Nanoseconds of a clock that only goes forward. A thread may be behind what another has already decided at,
+// by up to kMostSkew: no limit is passed by that, a request may at most be decided a little too strictly.
 using Time = uint64_t;
+constexpr Time kMostSkew = 60'000'000'000;
 
 struct Decision {
   bool allowed = true;
-  Duration delay{0};        // leaky_bucket: when an allowed request may go on
-  uint64_t limit = 0;       // the quota: how many in the window or burst
-  uint64_t remaining = 0;   // of it
-  Duration reset{0};        // until the full quota is there again, if nothing more comes
-  Duration retry_after{0};  // of a rejected request: the earliest time at which it would pass
+  Duration delay{0};       // leaky_bucket: when an allowed request may go on
+  uint64_t limit = 0;      // the quota: how many in the window or burst
+  uint64_t remaining = 0;  // of it
+  Duration reset{0};       // until the full quota is there again, if nothing more comes
+  // Of a rejected request: the earliest time at which it would pass, if nothing more comes. One whose cost is
+  // above the limit never passes; it is told to wait for the full quota.
+  Duration retry_after{0};
 };
 
 }  // namespace weir::limit

@@ -16,7 +16,7 @@ class Strategy {
  public:
   virtual ~Strategy() = default;
 
-  // For a rejected request the state stays as it is.
+  // For a rejected request the state stays as it is, unless it says more than this policy can have written.
   virtual Decision decide(uint64_t state, Time now, uint32_t cost, uint64_t& next) const = 0;
   // The state without a request of this cost that was allowed before.
   virtual uint64_t refund(uint64_t state, Time now, uint32_t cost) const = 0;

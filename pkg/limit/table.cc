@@ -2,31 +2,39 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <new>
+#include <thread>
 
 namespace weir::limit {
 
 // Memory order: an entry's two words are only ever written together by replace(), a full barrier. A reader
 // loads tag, then state; what it makes of them counts only when replace() finds both unchanged, so a torn
-// read costs a retry and nothing else.
+// read costs a retry and nothing else. A rejection, which writes nothing, looks at the tag once more instead:
+// the acquiring load of the state keeps that look behind it, so an unchanged tag means that the state was of
+// this key.
 
 void Table::FreeSets::operator()(Set* sets) const {
   munmap(sets, bytes);
 }
 
 // A spin lock: held for a scan of two cache lines, and only by threads that bring a new key to the same set.
+// It gives way after a while, for its owner may have lost the processor that they share.
 class Table::SetLock {
  public:
   explicit SetLock(std::atomic<uint8_t>& flag) : flag_(flag) {
-    while (flag_.exchange(1, std::memory_order_acquire) != 0) __builtin_ia32_pause();
+    for (int spins = 0; flag_.exchange(1, std::memory_order_acquire) != 0; ++spins) {
+      __builtin_ia32_pause();
+      if (spins > kMostSpins) std::this_thread::yield();
+    }
   }
   ~SetLock() { flag_.store(0, std::memory_order_release); }
   SetLock(const SetLock&) = delete;
   SetLock& operator=(const SetLock&) = delete;
 
  private:
+  static constexpr int kMostSpins = 100;
   std::atomic<uint8_t>& flag_;
 };
 
@@ -42,27 +50,54 @@ Table::Table(Bytes size) : set_count_(std::bit_floor(std::max<uint64_t>(size.cou
   locks_ = std::make_unique<std::atomic<uint8_t>[]>(set_count_);
 }
 
-Result<uint8_t> Table::enlist(const std::string& name, std::unique_ptr<Strategy> strategy) {
-  const std::lock_guard lock(mutex_);
-  size_t number = 0;
-  for (size_t i = 1; i < names_.size(); ++i) {
-    if (names_[i].uses > 0 && names_[i].text == name) {
-      number = i;
-      break;
-    }
-    if (number == 0 && names_[i].uses == 0) number = i;
+// The number that the name has or had, else one that nobody had, else that of a name that has gone; 0: none.
+size_t Table::choose_number(const std::string& name) const {
+  size_t unused = 0;
+  size_t gone = 0;
+  for (size_t i = names_.size() - 1; i > 0; --i) {
+    if (names_[i].text == name) return i;
+    if (names_[i].text.empty()) unused = i;
+    if (names_[i].in_use.empty()) gone = i;
   }
-  if (number == 0) return fail(Errc::limit, "more than 255 rate limits");
-  names_[number].text = name;
-  ++names_[number].uses;
-  readers_[number].store(strategy.get(), std::memory_order_release);
-  strategies_.push_back(std::move(strategy));
-  return static_cast<uint8_t>(number);
+  return unused != 0 ? unused : gone;
 }
 
-void Table::delist(uint8_t reader) {
+Result<Table::Reader> Table::enlist(const std::string& name, const Policy& policy) {
   const std::lock_guard lock(mutex_);
-  if (--names_[reader].uses == 0) readers_[reader].store(nullptr, std::memory_order_release);
+  const size_t chosen = choose_number(name);
+  if (chosen == 0) return fail(Errc::limit, "more than 255 rate limits");
+  const auto number = static_cast<uint8_t>(chosen);
+  if (names_[number].text != name) {
+    // What another algorithm has written could read as a limit that never ends.
+    if (!names_[number].text.empty()) forget_entries(number);
+    names_[number].text = name;
+  }
+  auto made = std::ranges::find_if(strategies_, [&](const Made& known) {
+    return known.policy.algorithm == policy.algorithm && known.policy.rate == policy.rate &&
+           known.policy.capacity() == policy.capacity();
+  });
+  if (made == strategies_.end()) made = strategies_.insert(made, Made{policy, make_strategy(policy)});
+  const Strategy* strategy = made->strategy.get();
+  names_[number].in_use.push_back(strategy);
+  readers_[number].store(strategy, std::memory_order_release);
+  return Reader{number, strategy};
+}
+
+void Table::delist(const Reader& reader) {
+  const std::lock_guard lock(mutex_);
+  auto& in_use = names_[reader.number].in_use;
+  in_use.erase(std::ranges::find(in_use, reader.strategy));
+  readers_[reader.number].store(in_use.empty() ? nullptr : in_use.back(), std::memory_order_release);
+}
+
+// Nobody adds entries of this number meanwhile: its name has gone.
+void Table::forget_entries(uint8_t reader) {
+  for (size_t i = 0; i < set_count_; ++i) {
+    for (Entry& entry : sets_.get()[i].entries) {
+      const Value held = load(entry);
+      if ((held.tag & 0xff) == reader && replace(entry, held, {})) occupied_.fetch_sub(1);
+    }
+  }
 }
 
 uint64_t Table::tag_of(uint64_t hash, uint8_t reader) {
@@ -108,16 +143,18 @@ bool Table::update(Set& set, uint64_t tag, const Strategy& strategy, Time now, u
     uint64_t next = 0;
     decision = strategy.decide(held.state, now, cost, next);
     // A rejection changes nothing: a flood over its limit does not even write.
-    if (!decision.allowed || replace(*entry, held, {tag, next})) return true;
+    const bool is_unchanged = next == held.state;
+    if (is_unchanged && entry->tag.load(std::memory_order_relaxed) == tag) return true;
+    if (!is_unchanged && replace(*entry, held, {tag, next})) return true;
   }
 }
 
-Decision Table::decide(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost) {
-  const uint64_t tag = tag_of(hash, reader);
+Decision Table::decide(const Reader& reader, uint64_t hash, Time now, uint32_t cost) {
+  const uint64_t tag = tag_of(hash, reader.number);
   Set& set = set_of(hash);
   Decision decision;
-  if (update(set, tag, strategy, now, cost, decision)) return decision;
-  return insert(set, hash & (set_count_ - 1), tag, strategy, now, cost);
+  if (update(set, tag, *reader.strategy, now, cost, decision)) return decision;
+  return insert(set, hash & (set_count_ - 1), tag, *reader.strategy, now, cost);
 }
 
 Decision Table::insert(Set& set, size_t set_index, uint64_t tag, const Strategy& strategy, Time now,
@@ -157,9 +194,12 @@ Table::Entry* Table::choose_victim(Set& set, uint64_t tag, Time now, Value& held
       expires = strategy->expires(value.state, now);
       if (expires > now && strategy->is_over(value.state, now)) continue;
     }
-    // Empty before expired before alive; among equals the first, which is the nearest to home.
+    // Empty before expired before alive; among equals the first, which is the nearest to home. All that is
+    // alive in a window ends with it: of one rule, the lower state is the one that has counted less.
     if (expires <= now) expires = value.tag == 0 ? 0 : 1;
-    if (expires >= best_expires) continue;
+    const bool has_less = expires == best_expires && expires > 1 && (value.tag & 0xff) == (held.tag & 0xff) &&
+                          value.state < held.state;
+    if (expires >= best_expires && !has_less) continue;
     best = &entry;
     best_expires = expires;
     held = value;
@@ -173,15 +213,15 @@ void Table::prefetch(uint64_t hash) const {
   __builtin_prefetch(&set.entries[home_of(tag_of(hash, 0))], 1);
 }
 
-void Table::refund(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost) {
-  const uint64_t tag = tag_of(hash, reader);
+void Table::refund(const Reader& reader, uint64_t hash, Time now, uint32_t cost) {
+  const uint64_t tag = tag_of(hash, reader.number);
   Set& set = set_of(hash);
   for (;;) {
     Entry* entry = find(set, tag);
     if (entry == nullptr) return;
     const Value held = load(*entry);
     if (held.tag != tag) continue;
-    if (replace(*entry, held, {tag, strategy.refund(held.state, now, cost)})) return;
+    if (replace(*entry, held, {tag, reader.strategy->refund(held.state, now, cost)})) return;
   }
 }
 

@@ -3,13 +3,15 @@
 // An entry is a tag (56 bits of the key's keyed hash, 8 bits that say which rule's strategy can read the
 // state) and the state, changed together by one 16-byte compare-and-swap. So an update of a key that is there
 // takes no lock; a new key takes a spin lock of its set for some tens of nanoseconds, because two threads
-// must not make it twice. Two keys of one set are confused with a probability of 2^-56 for each pair.
+// must not make it twice. Two keys of one rule are confused when all 64 bits of their hashes agree (from 256
+// sets, 32 KiB, up): a new key meets one of a million live ones with a probability of 5e-14.
 //
 // The table is eight-way associative: two cache lines a set, of which a key's hash names one as its home; it
 // is put and looked for there first, so that a decision mostly touches one line. When a set is full, an entry
 // whose state limits nothing any more gives way first; then the one that will stop limiting first, which is
-// the one used longest ago; but never one that is over its limit: a spray of fresh keys cannot free those who
-// are being limited. Where a whole set is over its limit, a new key passes uncounted (stats().unrecorded).
+// the one used longest ago, and of these the one that has used least; but never one that is over its limit: a
+// spray of fresh keys cannot free those who are being limited. Where a whole set is over its limit, a new key
+// passes uncounted (stats().unrecorded): better that than to refuse clients for what others did.
 #pragma once
 
 #include <array>
@@ -28,15 +30,21 @@ class Table {
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
-  // Makes `strategy` known for `name`, so that entries of that name can be read: from now on by this
-  // strategy. The number is what decide() wants. 255 names may live at a time; Errc::limit beyond.
-  Result<uint8_t> enlist(const std::string& name, std::unique_ptr<Strategy> strategy);
-  void delist(uint8_t reader);
+  // How the entries of one name are read. Valid until the table ends.
+  struct Reader {
+    uint8_t number = 0;
+    const Strategy* strategy = nullptr;
+  };
+  // Gives `name` a reader of its entries, those that are there included: they must be of the same algorithm.
+  // 255 names may be enlisted at a time; Errc::limit beyond. One that has gone keeps its entries until they
+  // are pushed out or its number is needed for another.
+  Result<Reader> enlist(const std::string& name, const Policy& policy);
+  void delist(const Reader& reader);  // once for each enlist()
 
-  Decision decide(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost);
+  Decision decide(const Reader& reader, uint64_t hash, Time now, uint32_t cost);
   // Starts loading the place of a key that will soon be decided: its one cache miss then overlaps with work.
   void prefetch(uint64_t hash) const;
-  void refund(uint8_t reader, const Strategy& strategy, uint64_t hash, Time now, uint32_t cost);
+  void refund(const Reader& reader, uint64_t hash, Time now, uint32_t cost);
 
   size_t capacity() const { return set_count_ * kWays; }
 
@@ -79,6 +87,8 @@ class Table {
   bool update(Set& set, uint64_t tag, const Strategy& strategy, Time now, uint32_t cost, Decision& decision);
   Decision insert(Set& set, size_t set_index, uint64_t tag, const Strategy& strategy, Time now,
                   uint32_t cost);
+  size_t choose_number(const std::string& name) const;
+  void forget_entries(uint8_t reader);
   // The entry that may be pushed out, and what it holds; null when all are over their limits.
   Entry* choose_victim(Set& set, uint64_t tag, Time now, Value& held, bool& has_expired) const;
 
@@ -90,12 +100,16 @@ class Table {
   std::mutex mutex_;  // guards what follows; only configs change it
   struct Name {
     std::string text;
-    size_t uses = 0;
+    std::vector<const Strategy*> in_use;  // the last one reads entries for others
   };
   std::array<Name, 256> names_;
-  // Never deleted while the table lives: another thread may just be reading an entry with one. They are some
-  // tens of bytes for each change of a rule.
-  std::vector<std::unique_ptr<Strategy>> strategies_;
+  // Never deleted while the table lives, for another thread may just be reading an entry with one; used again
+  // for an equal rule, so that a reload that changes nothing adds nothing.
+  struct Made {
+    Policy policy;
+    std::unique_ptr<Strategy> strategy;
+  };
+  std::vector<Made> strategies_;
 
   std::atomic<uint64_t> occupied_ = 0;
   std::atomic<uint64_t> expired_ = 0;

@@ -55,6 +55,16 @@ class Limits(harness.Case):
         remaining = [re.search(r"r=(\d+)", ask(proxy.port)["RateLimit"]).group(1) for _ in range(3)]
         self.assertEqual(remaining, ["2", "1", "0"])
 
+    def test_no_more_remains_than_the_policy_says(self):
+        for more, policy, remains in (("burst = 200", '"rule";q=200;w=120', "199"),
+                                      ("burst = 20", '"rule";q=20;w=12', "19"),
+                                      ('algorithm = "leaky_bucket"\nburst = 9', '"rule";q=10;w=6', "9"),
+                                      ('algorithm = "fixed_window"', '"rule";q=100;w=60', "99")):
+            with self.subTest(more):
+                answer = ask(self.limited("100/minute", more).port)
+                self.assertEqual(answer["RateLimit-Policy"], policy)
+                self.assertIn(f"r={remains};", answer["RateLimit"])
+
     def test_a_dry_run_refuses_nothing_and_counts(self):
         proxy = self.limited("2/hour", 'action = "dry_run"')
         self.assertEqual(statuses(proxy.port, 5), [200] * 5)
@@ -70,6 +80,17 @@ class Limits(harness.Case):
             elapsed = time.monotonic() - start
         self.assertEqual(sorted(answer.status for answer in answers), [200] * 4 + [429] * 4)
         self.assertGreaterEqual(elapsed, 0.29)  # three waited: 100, 200 and 300 ms
+
+    def test_a_client_that_leaves_while_it_is_delayed_is_not_forwarded(self):
+        origin = self.origin()
+        proxy = self.simple(origin, extra=RULE.format(rate="2/s", more='algorithm = "leaky_bucket"\nburst = 5'))
+        ask(proxy.port)
+        with Connection(proxy.port) as client:
+            client.send("GET /gone HTTP/1.1\r\nHost: a\r\n\r\n")
+            until(lambda: proxy.metric("weir_proxy_limit_decisions_total", decision="delay") == 1, "the delay")
+        until(lambda: len(proxy.events()) == 2, "the request's end")
+        self.assertEqual({event["path"]: event["status"] for event in proxy.events()}, {"/": 200, "/gone": 499})
+        self.assertEqual([request[1] for request in origin.requests], ["/"])
 
     def test_keys_are_counted_apart(self):
         for key, first, second in ((["header:X-User"], ("X-User", "a"), ("X-User", "b")),

@@ -3,15 +3,12 @@
 #include <thread>
 #include <vector>
 
-#include "pkg/limit/limiter.hh"
+#include "tests/unit/limit_fixture.hh"
 
 using namespace weir;
 using namespace weir::limit;
 
 namespace {
-
-constexpr Time kSecond = 1'000'000'000;
-constexpr Time kStart = 1'000'000 * kSecond;
 
 uint64_t key_of(const Limiter& limiter, uint64_t number) {
   KeyBuilder builder(limiter);
@@ -75,6 +72,30 @@ TEST_CASE("a spray of ten million new keys does not free those who are over thei
     still_limited += limiter->decide(key_of(*limiter, key), kStart).allowed ? 0 : 1;
   CHECK(still_limited == kAbusers);
   CHECK(state.table.stats().evicted > 8'000'000);
+  CHECK(state.table.stats().unrecorded == 0);
+}
+
+TEST_CASE("a spray does not free those who are at the edge of their limit either") {
+  const auto algorithm = GENERATE(Algorithm::token_bucket, Algorithm::leaky_bucket, Algorithm::fixed_window,
+                                  Algorithm::sliding_counter);
+  State state{Bytes{1 << 20}, Bytes{1 << 16}};  // 65536 places
+  const auto limiter = make(state, algorithm, "100/hour");
+  constexpr uint64_t kAbusers = 1000;
+  constexpr Time kHour = 3600 * kSecond;
+  const auto use_up = [&](uint64_t key, Time now) {
+    uint64_t allowed = 0;
+    while (limiter->decide(key_of(*limiter, key), now).allowed) ++allowed;
+    return allowed;
+  };
+  // Late enough that each abuser would be let through now and then: half of an hour's share is free again.
+  const Time now = kStart / kHour * kHour + 90 * 60 * kSecond;
+  for (uint64_t key = 0; key < kAbusers; ++key) use_up(key, now - 30 * 60 * kSecond);
+  for (uint64_t key = 0; key < 1'000'000; ++key)
+    limiter->decide(key_of(*limiter, (uint64_t{1} << 40) + key), now);
+  uint64_t allowed = 0;
+  for (uint64_t key = 0; key < kAbusers; ++key) allowed += use_up(key, now);
+  INFO(to_string(algorithm));
+  CHECK(allowed <= kAbusers * 51);
   CHECK(state.table.stats().unrecorded == 0);
 }
 
