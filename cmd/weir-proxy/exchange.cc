@@ -140,7 +140,7 @@ void Exchange::finish() {
   const auto total = MonotonicTime::clock::now() - record_.start;
   if (task_->cancelled && !answer_begun_) {
     record_.status = 499;
-    if (record_.reason.empty()) record_.reason = "the client left before the answer began";
+    record_.reason = "the client left before the answer began";
   }
   if (route_ != nullptr) {
     route_->metrics->count(record_.status);

@@ -70,6 +70,8 @@ class Exchange {
     explicit Upload(aio::Loop& loop) : tasks(loop) {}
     aio::Scope tasks;
     aio::Event progress;
+    uint64_t pieces = 0;  // of the body that were or are being sent
+    bool is_writing = false;
     bool sent_all = false;
     bool server_stopped = false;  // it takes no more of the body; perhaps it answers
     int client_status = 0;        // the answer where the client's body was at fault; 0: it was not
@@ -111,7 +113,8 @@ class Exchange {
   aio::Task<Next> switch_protocols();
   void keep_upstream();
 
-  aio::Task<bool> send_piece(std::string_view head, std::string_view piece, bool last);
+  aio::Task<Result<>> send_piece(std::string_view head, std::string_view piece, bool last,
+                                 aio::Deadline deadline);
 
   void write_request_head();
   void append_target();

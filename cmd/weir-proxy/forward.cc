@@ -40,8 +40,8 @@ aio::Task<Exchange::Next> Exchange::forward() {
   upstream.state->budget.deposit(upstream.settings.retry_budget);
   resilience::Slot slot = upstream.state->bulkhead.try_enter();
   if (!slot.is_held()) slot = co_await enter_bulkhead();
+  if (task_->cancelled) co_return Next::close;  // the client left while its request was delayed or queued
   if (!slot.is_held()) {
-    if (task_->cancelled) co_return Next::close;
     upstream.metrics.turned_away->add();
     co_return co_await answer(503, "too many requests are under way to this upstream", "Retry-After: 1\r\n");
   }
@@ -136,18 +136,18 @@ aio::Task<Exchange::Attempt> Exchange::send_request() {
   // Who expects 100 sends its body only after the server's word.
   const bool whole = body_->is_done();
   sent_ = true;
-  const bool written = co_await send_piece(request_out_, *piece, whole);
-  if (!written && !upstream_.is_open()) co_return Attempt::timed_out;
+  const auto written =
+      co_await send_piece(request_out_, *piece, whole, loop().in(route_->upstream->settings.idle_timeout));
+  if (!written && written.error().code == Errc::timed_out) co_return Attempt::timed_out;
   if (!whole) co_return co_await upload(*piece);
   // A write that failed may mean that the server has answered already and closed: its answer is worth a look.
   const PeerWatch watch(*client_, watcher());
   co_return co_await await_head(loop().in(route_->upstream->settings.first_byte_timeout));
 }
 
-// Writes `head` and a piece of the request's body. False when that failed; the stream is closed then only if
-// the server took too long to take it.
-aio::Task<bool> Exchange::send_piece(std::string_view head, std::string_view piece, bool last) {
-  const aio::Deadline deadline = loop().in(route_->upstream->settings.idle_timeout);
+// Writes `head` and a piece of the request's body.
+aio::Task<Result<>> Exchange::send_piece(std::string_view head, std::string_view piece, bool last,
+                                         aio::Deadline deadline) {
   std::string_view parts[] = {head, {}, piece, {}};
   std::string size_line;
   std::string end;
@@ -164,9 +164,8 @@ aio::Task<bool> Exchange::send_piece(std::string_view head, std::string_view pie
     parts[1] = size_line;
     parts[3] = end;
   }
-  const auto sent = co_await upstream_.write(parts, deadline);
-  if (!sent && sent.error().code == Errc::timed_out) upstream_.close();
-  co_return sent.has_value();
+  auto sent = co_await upstream_.write(parts, deadline);
+  co_return sent;
 }
 
 aio::Task<Exchange::Attempt> Exchange::await_head(aio::Deadline deadline) {
@@ -202,6 +201,7 @@ aio::Task<Exchange::Attempt> Exchange::await_head(aio::Deadline deadline) {
       record_.reason = "the server closed the connection before it answered";
       co_return Attempt::broke_off;
     }
+    if (received.error().code == Errc::cancelled) co_return Attempt::broke_off;  // who cancelled knows why
     record_.reason = received.error().message;
     switch (received.error().code) {
       case Errc::timed_out:

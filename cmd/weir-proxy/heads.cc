@@ -22,6 +22,11 @@ bool is_disguised(std::string_view name) {
   return http::field_id({dashed.data(), name.size()}) != FieldId::other;
 }
 
+// A field that the proxy writes itself, unless the route sets or removes it.
+void append_own(std::string& out, const FieldEdits& edits, std::string_view name, std::string_view value) {
+  if (!edits.replaces(name)) http::append_field(out, name, value);
+}
+
 }  // namespace
 
 bool Exchange::passes_request_field(const http::Field& field) const {
@@ -78,8 +83,8 @@ void Exchange::write_request_head() {
     if (passes_request_field(field)) http::append_field(out, field.name, field.value);
   }
   append_forwarded_fields();
-  http::append_field(out, "X-Request-Id", trace_.request_id);
-  http::append_field(out, "traceparent", trace_.traceparent);
+  append_own(out, route_->request, "X-Request-Id", trace_.request_id);
+  append_own(out, route_->request, "traceparent", trace_.traceparent);
   out += route_->request.added;
   switch (request_.framing.kind) {
     case http::BodyKind::length:
@@ -113,15 +118,19 @@ void Exchange::append_forwarded_fields() {
       out += ", ";
     }
   };
-  out += "X-Forwarded-For: ";
-  append_known(FieldId::x_forwarded_for);
-  peer_.address.append_to(out);
+  const FieldEdits& edits = route_->request;
+  if (!edits.replaces("X-Forwarded-For")) {
+    out += "X-Forwarded-For: ";
+    append_known(FieldId::x_forwarded_for);
+    peer_.address.append_to(out);
+    out += "\r\n";
+  }
   const auto known = [&](FieldId id, std::string_view otherwise) {
     return trusted ? request_.fields.find(id).value_or(otherwise) : otherwise;
   };
-  out += "\r\n";
-  http::append_field(out, "X-Forwarded-Proto", known(FieldId::x_forwarded_proto, "http"));
-  http::append_field(out, "X-Forwarded-Host", known(FieldId::x_forwarded_host, request_.host));
+  append_own(out, edits, "X-Forwarded-Proto", known(FieldId::x_forwarded_proto, "http"));
+  append_own(out, edits, "X-Forwarded-Host", known(FieldId::x_forwarded_host, request_.host));
+  if (edits.replaces("Forwarded")) return;
   out += "Forwarded: ";
   append_known(FieldId::forwarded);
   http::append_forwarded_element(out, peer_.address, request_.host, "http");
@@ -143,14 +152,14 @@ void Exchange::write_response_head(const http::Framing& framing, bool keep_alive
   std::string& out = response_out_;
   out.clear();
   http::append_status_line(out, response_.status, response_.reason);
-  bool has_date = false;
+  bool has_date = route_->response.replaces("Date");
   for (const http::Field& field : response_.fields) {
     if (!passes_response_field(field)) continue;
     has_date = has_date || field.id == FieldId::date;
     http::append_field(out, field.name, field.value);
   }
   if (!has_date) worker_.date().append_to(out, WallTime::clock::now());
-  http::append_field(out, "X-Request-Id", trace_.request_id);
+  append_own(out, route_->response, "X-Request-Id", trace_.request_id);
   append_limit_fields(out, route_->rules, record_.verdict);
   out += route_->response.added;
   if (response_.status == 101) {

@@ -13,15 +13,19 @@ aio::Task<Exchange::Attempt> Exchange::upload(std::string_view first_piece) {
   Upload& upload = upload_.emplace(loop());
   upload.tasks.spawn(pump(upload));
   upload.tasks.spawn(watch(upload));
-  const Duration patience = route_->upstream->settings.first_byte_timeout;
-  bool in_time = true;
-  while (in_time && !upload.head && upload.client_status == 0) {
+  const UpstreamSection& upstream = route_->upstream->settings;
+  while (!upload.head && upload.client_status == 0) {
     upload.progress.reset();
     const bool body_is_over = upload.sent_all || upload.server_stopped;
+    const uint64_t piece = upload.pieces;
     const PeerWatch watch(*client_, body_is_over ? watcher() : nullptr);
-    const auto woken =
-        co_await upload.progress.wait(body_is_over ? loop().in(patience) : aio::Deadline::never());
-    in_time = woken.has_value();
+    const auto woken = co_await upload.progress.wait(
+        loop().in(body_is_over ? upstream.first_byte_timeout : upstream.idle_timeout));
+    if (woken) continue;
+    // A piece that was under way all that time is one that the server doesn't take.
+    const bool is_stuck = !body_is_over && upload.is_writing && upload.pieces == piece;
+    if (is_stuck) record_.reason = "the server takes no more of the request's body";
+    if (body_is_over || is_stuck || woken.error().code == Errc::cancelled) break;
   }
   if (upload.client_status != 0) {
     refusal_ = upload.client_status;
@@ -63,7 +67,12 @@ aio::Task<> Exchange::pump(Upload& upload) {
       break;
     }
     body_gone_ = true;
-    const bool sent = co_await send_piece({}, *piece, body_->is_done());
+    ++upload.pieces;
+    upload.is_writing = true;
+    // No deadline: it would close the connection under the answer that is perhaps being relayed from it.
+    // upload() and relay_body() see to it that this ends.
+    const auto sent = co_await send_piece({}, *piece, body_->is_done(), aio::Deadline::never());
+    upload.is_writing = false;
     if (!sent) {
       upload.server_stopped = true;
       break;

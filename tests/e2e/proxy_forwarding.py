@@ -331,6 +331,19 @@ class ConstantMemory(harness.Case):
             self.assertTrue(stopped.wait(harness.PATIENCE))
         self.assertLess(sum(sent), 64 << 20)
 
+    def test_a_client_that_takes_nothing_for_too_long_is_cut_off(self):
+        def serve(connection):
+            while connection.read_line():
+                pass
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            while True:
+                connection.send(bytes(65536))
+        proxy = self.simple(self.origin(serve), client='write_timeout = "300ms"')
+        with Connection(proxy.port) as client:
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            event = until(proxy.events, "the request's end")[0]
+        self.assertEqual((event["status"], event["reason"]), (200, "the client did not take the answer: writing: timed out"))
+
 
 if __name__ == "__main__":
     harness.main()

@@ -1,6 +1,7 @@
 """Upstreams that fail, and what weir-proxy makes of it."""
 
 import concurrent.futures
+import contextlib
 import os
 import socket
 import threading
@@ -17,6 +18,25 @@ class Nowhere:
 
     def __init__(self):
         self.address = f"127.0.0.1:{free_port()}"
+
+
+@contextlib.contextmanager
+def pouring(client):
+    """Sends a body without end meanwhile, until the proxy takes no more of it."""
+    def send():
+        try:
+            while True:
+                client.socket.sendall(bytes(65536))
+        except OSError:
+            pass
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # the proxy may have closed it
+            client.socket.shutdown(socket.SHUT_RDWR)
+        sender.join()
 
 
 class Resilience(harness.Case):
@@ -194,6 +214,47 @@ class Resilience(harness.Case):
         proxy = self.simple(Name())
         until(lambda: ask(proxy.port).status == 200, "the name to resolve")
 
+    def test_a_server_that_takes_no_more_of_a_body_is_504(self):
+        def serve(connection):
+            while connection.read_line():
+                pass
+            done.wait(harness.PATIENCE)
+        done = threading.Event()
+        self.addCleanup(done.set)
+        proxy = self.simple(self.origin(serve), upstream='idle_timeout = "200ms"\nretries = 0')
+        with Connection(proxy.port) as client:
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
+            with pouring(client):
+                self.assertEqual(client.read_answer().status, 504)
+        proxy.stop()
+        self.assertEqual(proxy.events()[0]["reason"], "the server takes no more of the request's body")
+
+    def test_an_answer_outlives_a_body_that_nobody_takes(self):
+        """The server answers early and slowly, and never reads the rest."""
+        def serve(connection):
+            while connection.read_line():
+                pass
+            connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(ANSWER)}\r\n\r\n")
+            for at in range(0, len(ANSWER), 1000):
+                connection.send(ANSWER[at:at + 1000])
+                stop.wait(0.05)  # the point is that it takes longer than idle_timeout
+        ANSWER = bytes(range(256)) * 60
+        stop = threading.Event()
+        proxy = self.simple(self.origin(serve), upstream='idle_timeout = "300ms"\nretries = 0')
+        with Connection(proxy.port) as client:
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
+            with pouring(client):
+                answer = client.read_answer()
+        self.assertEqual((answer.status, answer.body), (200, ANSWER))
+
+    def test_a_breaker_stays_open_over_a_reload(self):
+        nowhere = Nowhere()
+        proxy = self.simple(nowhere, upstream='retries = 0\nbreaker_failures = 2\nbreaker_open_time = "1h"\nbreaker_open_cap = "1h"')
+        self.assertEqual([ask(proxy.port).status for _ in range(3)], [502, 502, 503])
+        self.assertTrue(proxy.reload())
+        self.assertEqual(ask(proxy.port).status, 503)
+        self.assertEqual(proxy.metric("weir_proxy_upstream_breaker_state", server=nowhere.address), 2)
+
     def test_a_client_that_leaves_takes_its_request_with_it(self):
         def serve(connection):
             origin.read_request(connection)
@@ -207,7 +268,8 @@ class Resilience(harness.Case):
         client.close()
         until(lambda: ended == [True], "the upstream's connection to be closed")
         proxy.stop()
-        self.assertEqual([event["status"] for event in proxy.events()], [499])
+        self.assertEqual([(event["status"], event["reason"]) for event in proxy.events()],
+                         [(499, "the client left before the answer began")])
 
     def test_upstreams_that_die_under_load_cost_only_errors(self):
         origins = [self.origin(), self.origin()]

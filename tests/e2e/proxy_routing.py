@@ -106,6 +106,15 @@ class Routing(harness.Case):
         self.assertEqual(answer.all("Content-Type"), ["text/x-ours"])
         self.assertEqual((answer["X-Served-By"], answer["X-Origin"]), ("weir", None))
 
+    def test_fields_that_the_proxy_writes_itself_are_set_and_removed_too(self):
+        origin = self.origin()
+        proxy = self.simple(origin, route='set_request_headers = { "X-Forwarded-Proto" = "https", "X-Request-Id" = "ours" }\n'
+                            'remove_request_headers = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "traceparent"]\n'
+                            'set_response_headers = { "Date" = "today" }\nremove_response_headers = ["X-Request-Id"]')
+        answer = ask(proxy.port)
+        self.assertEqual(sorted(map(tuple, json.loads(answer.body)["fields"])),
+                         [("Host", "test"), ("X-Forwarded-Proto", "https"), ("X-Request-Id", "ours")])
+        self.assertEqual((answer.all("Date"), answer.all("X-Request-Id")), (["today"], []))
 
     def test_trailers_do_not_get_past_the_edits_of_fields(self):
         with Connection(self.front.port) as client:
