@@ -1,9 +1,9 @@
 // weir-proxy: a rate-limiting reverse proxy.
 
-#include "cmd/weir-proxy/config.hh"
 #include "cmd/weir-proxy/replay.hh"
-#include "cmd/weir-proxy/service.hh"
 #include "pkg/daemon/program.hh"
+#include "pkg/gateway/config.hh"
+#include "pkg/gateway/service.hh"
 
 namespace {
 
@@ -47,20 +47,20 @@ constexpr const char* kExamples =
 }  // namespace
 
 int main(int argc, char** argv) {
-  const daemon::Program<proxy::Config> program{
+  const daemon::Program<gateway::Config> program{
       .name = "weir-proxy",
       .summary = "Rate-limiting reverse proxy for HTTP/1.1.",
       .examples = kExamples,
-      .table = proxy::config_table(),
+      .table = gateway::config_table(),
       .flags = flags(),
       .commands = {{"replay", "FILE...",
                     "tell who would have been limited, from a log (FILE -: standard input)",
                     [](const daemon::AnyConfig& config, const std::vector<std::string>& files) {
-                      return proxy::replay(*static_cast<const proxy::Config*>(config.config.get()), files);
+                      return proxy::replay(*static_cast<const gateway::Config*>(config.config.get()), files);
                     }}},
-      .make = proxy::Service::make,
-      .reload = [](daemon::Service& service, const proxy::Config& config) {
-        return static_cast<proxy::Service&>(service).reload(config);
+      .make = gateway::Service::make,
+      .reload = [](daemon::Service& service, const gateway::Config& config) {
+        return static_cast<gateway::Service&>(service).reload(config);
       }};
   return daemon::run(argc, argv, program);
 }

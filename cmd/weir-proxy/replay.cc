@@ -6,15 +6,17 @@
 #include <iostream>
 #include <map>
 
-#include "cmd/weir-proxy/limits.hh"
 #include "cmd/weir-proxy/logged_request.hh"
-#include "cmd/weir-proxy/snapshot.hh"
 #include "pkg/base/json.hh"
 #include "pkg/base/text.hh"
+#include "pkg/gateway/limits.hh"
+#include "pkg/gateway/snapshot.hh"
 #include "pkg/http/path.hh"
 
 namespace weir::proxy {
 namespace {
+
+using namespace gateway;
 
 struct Tally {
   uint64_t requests = 0;

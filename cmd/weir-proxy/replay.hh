@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "cmd/weir-proxy/config.hh"
+#include "pkg/gateway/config.hh"
 
 namespace weir::proxy {
 
 // Reads `files` ("-" is standard input) and writes one NDJSON record for each rule and key that would have
 // been limited to standard output, a summary to standard error. The exit code: 0, or 1 when a file cannot be
 // read or a line was not understood.
-int replay(const Config& config, const std::vector<std::string>& files);
+int replay(const gateway::Config& config, const std::vector<std::string>& files);
 
 }  // namespace weir::proxy

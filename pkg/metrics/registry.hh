@@ -3,7 +3,7 @@
 // text() writes them in Prometheus' exposition format 0.0.4. Thread-safe; its lock is never taken to count.
 //
 // Labels come from the config, never from a request; beyond that, a family has at most kMostInstances label
-// sets, whatever happens. Names and units as Prometheus wants them: weir_proxy_requests_total for a counter,
+// sets, whatever happens. Names and units as Prometheus wants them: weir_requests_total for a counter,
 // base units in the name of what has a unit (_seconds, _bytes). A name belongs to one kind of instrument.
 #pragma once
 

@@ -127,7 +127,7 @@ class Admin(harness.Case):
         self.assertEqual(get(proxy.admin_port, "/readyz")[:2], (200, "ready\n"))
         config = json.loads(get(proxy.admin_port, "/config")[1])
         self.assertEqual(config["route"][0]["name"], "all")
-        self.assertEqual(proxy.metric("weir_proxy_requests_total", route="all", status="2xx"), 1)
+        self.assertEqual(proxy.metric("weir_requests_total", route="all", status="2xx"), 1)
         self.assertEqual(get(proxy.admin_port, "/nowhere")[0], 404)
         checked = subprocess.run(["promtool", "check", "metrics"], input=get(proxy.admin_port, "/metrics")[1],
                                  capture_output=True, text=True, check=False)

@@ -68,7 +68,7 @@ class Limits(harness.Case):
     def test_a_dry_run_refuses_nothing_and_counts(self):
         proxy = self.limited("2/hour", 'action = "dry_run"')
         self.assertEqual(statuses(proxy.port, 5), [200] * 5)
-        self.assertEqual(proxy.metric("weir_proxy_limit_decisions_total", rule="rule", decision="dry_run"), 3)
+        self.assertEqual(proxy.metric("weir_limit_decisions_total", rule="rule", decision="dry_run"), 3)
         proxy.stop()
         self.assertEqual([event["limit"] for event in proxy.events()], ["pass", "pass", "dry_run", "dry_run", "dry_run"])
 
@@ -87,7 +87,7 @@ class Limits(harness.Case):
         ask(proxy.port)
         with Connection(proxy.port) as client:
             client.send("GET /gone HTTP/1.1\r\nHost: a\r\n\r\n")
-            until(lambda: proxy.metric("weir_proxy_limit_decisions_total", decision="delay") == 1, "the delay")
+            until(lambda: proxy.metric("weir_limit_decisions_total", decision="delay") == 1, "the delay")
         until(lambda: len(proxy.events()) == 2, "the request's end")
         self.assertEqual({event["path"]: event["status"] for event in proxy.events()}, {"/": 200, "/gone": 499})
         self.assertEqual([request[1] for request in origin.requests], ["/"])

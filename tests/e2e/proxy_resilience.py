@@ -253,7 +253,7 @@ class Resilience(harness.Case):
         self.assertEqual([ask(proxy.port).status for _ in range(3)], [502, 502, 503])
         self.assertTrue(proxy.reload())
         self.assertEqual(ask(proxy.port).status, 503)
-        self.assertEqual(proxy.metric("weir_proxy_upstream_breaker_state", server=nowhere.address), 2)
+        self.assertEqual(proxy.metric("weir_upstream_breaker_state", server=nowhere.address), 2)
 
     def test_a_client_that_leaves_takes_its_request_with_it(self):
         def serve(connection):

@@ -1,0 +1,42 @@
+#include "pkg/gateway/metrics.hh"
+
+namespace weir::gateway {
+
+uint64_t RouteMetrics::total() const {
+  uint64_t sum = 0;
+  for (const auto& counter : requests) sum += counter->total();
+  return sum;
+}
+
+std::shared_ptr<RouteMetrics> make_route_metrics(metrics::Registry& registry, const std::string& route) {
+  auto made = std::make_shared<RouteMetrics>();
+  for (size_t i = 0; i < made->requests.size(); ++i) {
+    made->requests[i] =
+        registry.counter("weir_requests_total", "Requests answered, by route and status class.",
+                         {{"route", route}, {"status", std::to_string(i + 1) + "xx"}});
+  }
+  made->seconds = registry.histogram(
+      "weir_request_seconds", "Time from a request's head to the end of its answer.", {{"route", route}});
+  return made;
+}
+
+RuleMetrics make_rule_metrics(metrics::Registry& registry, const std::string& rule) {
+  const auto counter = [&](const char* decision) {
+    return registry.counter("weir_limit_decisions_total", "Decisions of rate limits.",
+                            {{"rule", rule}, {"decision", decision}});
+  };
+  return {counter("pass"), counter("delay"), counter("reject"), counter("dry_run")};
+}
+
+UpstreamMetrics make_upstream_metrics(metrics::Registry& registry, const std::string& upstream) {
+  const metrics::Labels labels{{"upstream", upstream}};
+  return {registry.counter("weir_upstream_attempts_total", "Requests sent to servers.", labels),
+          registry.counter("weir_upstream_failures_total", "Attempts that failed.", labels),
+          registry.counter("weir_upstream_retries_total", "Attempts beyond the first.", labels),
+          registry.counter("weir_upstream_turned_away_total",
+                           "Requests answered 503: bulkhead full or breakers open.", labels),
+          registry.histogram("weir_upstream_first_byte_seconds",
+                             "Time from sending a request to the first byte of its answer.", labels)};
+}
+
+}  // namespace weir::gateway

@@ -1,0 +1,126 @@
+#include "pkg/gateway/service.hh"
+
+#include "pkg/aio/connect.hh"
+#include "pkg/daemon/log.hh"
+
+namespace weir::gateway {
+
+using namespace std::chrono_literals;
+
+Result<std::unique_ptr<daemon::Service>> Service::make(daemon::Frame& frame, const Config& config) {
+  std::unique_ptr<Service> service(new Service(frame, config));
+  if (auto adopted = service->adopt(config); !adopted) return std::unexpected(std::move(adopted.error()));
+  service->register_metrics();
+  frame.tasks.spawn(service->resolve_names());
+  return service;
+}
+
+Service::Service(daemon::Frame& frame, const Config& config)
+    : frame_(frame),
+      limits_(config.limits.table_size, config.limits.log_size),
+      upstreams_(frame.metrics),
+      unrouted_(*make_route_metrics(frame.metrics, "none")) {}
+
+Result<std::shared_ptr<daemon::EventSink>> Service::open_events(const daemon::EventTarget& target) {
+  if (events_ && events_->target() == target) return events_;
+  if (target.kind == daemon::EventTarget::Kind::off) return nullptr;
+  auto opened = daemon::EventSink::open(target);
+  if (!opened) return std::unexpected(std::move(opened.error()).context("access_log.to"));
+  return std::shared_ptr<daemon::EventSink>(std::move(*opened));
+}
+
+Result<> Service::adopt(const Config& config) {
+  auto events = open_events(config.access_log.to);
+  if (!events) return std::unexpected(std::move(events.error()));
+  auto snapshot = make_snapshot(config, {upstreams_, limits_, frame_.metrics});
+  if (!snapshot) return std::unexpected(std::move(snapshot.error()));
+  events_ = std::move(*events);
+  snapshot_ = std::move(*snapshot);
+  return {};
+}
+
+Result<> Service::reload(const Config& config) {
+  upstreams_.collect();  // what the config before the present one left behind
+  if (auto adopted = adopt(config); !adopted) return adopted;
+  names_changed_.set();
+  const std::lock_guard lock(mutex_);
+  for (const Seat& seat : seats_) {
+    seat.frame->loop().post(
+        [worker = seat.worker, snapshot = snapshot_, events = events_] { worker->adopt(snapshot, events); });
+  }
+  return {};
+}
+
+std::unique_ptr<daemon::WorkerService> Service::start_worker(daemon::Worker& frame) {
+  const std::lock_guard lock(mutex_);
+  auto worker = std::make_unique<Worker>(frame, snapshot_, events_, unrouted_);
+  seats_.push_back({&frame, worker.get()});
+  return worker;
+}
+
+void Service::reopen_files() {
+  if (events_) events_->reopen();
+}
+
+void Service::flush() {
+  seats_.clear();
+  events_.reset();  // writes what is queued
+}
+
+void Service::register_metrics() {
+  metrics::Registry& registry = frame_.metrics;
+  const auto entries = [this](const char* kind, uint64_t (*read)(const limit::Table::Stats&)) {
+    frame_.metrics.counter_callback(
+        "weir_limit_table_entries_total", "What became of entries of the table of limits.", {{"event", kind}},
+        [this, read] { return static_cast<double>(read(limits_.table.stats())); });
+  };
+  entries("first_use", [](const limit::Table::Stats& stats) { return stats.occupied; });
+  entries("expired", [](const limit::Table::Stats& stats) { return stats.expired; });
+  entries("evicted", [](const limit::Table::Stats& stats) { return stats.evicted; });
+  entries("unrecorded", [](const limit::Table::Stats& stats) { return stats.unrecorded; });
+  registry.gauge_callback("weir_limit_table_capacity", "Keys that the table of limits holds.", {},
+                          [this] { return static_cast<double>(limits_.table.capacity()); });
+  registry.gauge_callback("weir_limit_log_bytes", "Memory in use by sliding_window rules.", {},
+                          [this] { return static_cast<double>(limits_.logs.bytes()); });
+  registry.counter_callback("weir_access_events_dropped_total",
+                            "Access events that the target did not take in time.", {},
+                            [this] { return events_ ? static_cast<double>(events_->dropped_lines()) : 0.0; });
+}
+
+// Names among the servers: at once, then at their interval; those that don't resolve are tried again soon.
+aio::Task<> Service::resolve_names() {
+  for (;;) {
+    Duration next = 1h;
+    names_changed_.reset();
+    for (const auto& upstream : upstreams_.upstreams()) {
+      const bool has_names = std::ranges::any_of(
+          upstream->servers, [](const auto& server) { return server->needs_resolving(); });
+      if (!has_names) continue;
+      co_await resolve(upstream);
+      const bool all_known = std::ranges::all_of(upstream->servers, [](const auto& server) {
+        return !server->needs_resolving() || server->address_count() > 0;
+      });
+      next = std::min<Duration>(next, all_known ? upstream->settings.resolve_interval : 1s);
+    }
+    const auto waited = co_await names_changed_.wait(frame_.loop.in(next));
+    if (!waited && waited.error().code == Errc::cancelled) co_return;
+  }
+}
+
+aio::Task<> Service::resolve(std::shared_ptr<Upstream> upstream) {
+  for (const auto& server : upstream->servers) {
+    if (!server->needs_resolving()) continue;
+    auto found = co_await aio::resolve(frame_.loop, server->address().text, server->address().port,
+                                       frame_.loop.in(10s));
+    if (found && !found->empty()) {
+      server->set_addresses(std::move(*found));
+    } else if (!found && found.error().code == Errc::cancelled) {
+      co_return;
+    } else if (server->address_count() == 0) {
+      log::warn("a server's name does not resolve yet",
+                {{"upstream", upstream->name}, {"server", server->name()}});
+    }
+  }
+}
+
+}  // namespace weir::gateway

@@ -1,0 +1,56 @@
+// One config, made ready: what a request needs to know, in a form that is only read. A request holds the
+// snapshot it began under; a reload makes a new one and leaves the old to those who still hold it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pkg/gateway/config.hh"
+#include "pkg/gateway/limits.hh"
+#include "pkg/gateway/metrics.hh"
+#include "pkg/gateway/upstream.hh"
+#include "pkg/http/message.hh"
+#include "pkg/http/router.hh"
+
+namespace weir::gateway {
+
+// What a route does to the fields of a message on its way.
+struct FieldEdits {
+  std::string added;                  // ready-made lines: those set and those added
+  std::vector<std::string> replaced;  // names in lower case that are not passed on: set or removed
+  bool replaces(std::string_view name) const;
+};
+
+struct Route {
+  std::string name;
+  std::shared_ptr<Upstream> upstream;
+  std::string prefix;       // what is cut off the path, without a slash at its end; may be empty
+  std::string replacement;  // what stands there instead; may be empty
+  std::string host_header;  // empty: the client's
+  FieldEdits request;
+  FieldEdits response;
+  std::vector<const LimitRule*> rules;
+  std::shared_ptr<RouteMetrics> metrics;
+};
+
+struct Snapshot {
+  Config config;
+  http::Router router;
+  std::vector<Route> routes;  // by the router's index
+  std::vector<std::unique_ptr<LimitRule>> rules;
+};
+
+// The routes of a config, by their index there.
+http::Router make_router(const Config& config);
+
+struct SnapshotParts {
+  UpstreamRegistry& upstreams;
+  LimitState& limits;
+  metrics::Registry& registry;
+};
+
+// Errors: a rate limit that finds no place in the table.
+Result<std::shared_ptr<const Snapshot>> make_snapshot(const Config& config, SnapshotParts parts);
+
+}  // namespace weir::gateway
