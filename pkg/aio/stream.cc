@@ -90,7 +90,7 @@ void Stream::close() {
   }
 }
 
-std::span<char> Stream::buffered() {
+std::span<char> Stream::buffered() const {
   if (!state_->buffer) return {};
   return {state_->buffer.data.get() + state_->begin, state_->end - state_->begin};
 }

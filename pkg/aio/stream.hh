@@ -36,8 +36,8 @@ class Stream {
 
   // What was received and not yet consumed. Valid until consume() or read_more(): receiving itself never
   // moves bytes.
-  std::span<char> buffered();
-  std::string_view text() { return {buffered().data(), buffered().size()}; }
+  std::span<char> buffered() const;
+  std::string_view text() const { return {buffered().data(), buffered().size()}; }
   void consume(size_t count);
   // Keeps the first `count` buffered bytes where they are, outside of buffered(), until unpin(): a request's
   // head is read in place while its body passes through the rest of the buffer.

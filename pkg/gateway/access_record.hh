@@ -16,8 +16,6 @@ struct AccessRecord {
   IpAddress client;
   bool client_has_address = true;  // false on a Unix socket
   int status = 0;
-  uint64_t bytes_in_before = 0;  // of the connection, when the request began
-  uint64_t bytes_out_before = 0;
   LimitVerdict verdict;
   unsigned retries = 0;
   std::string server;  // the last one asked

@@ -32,21 +32,20 @@ aio::Task<Exchange::Next> Exchange::answer_with_body(int status, std::string_vie
   record_.status = status;
   // A body that is still coming is read and dropped where that is cheap, so that the connection can go on.
   bool keep_alive = request_.keep_alive && !worker_.is_draining();
-  if (keep_alive && body_ && !body_->is_done()) keep_alive = co_await discard_body();
+  if (keep_alive && body_ != nullptr && !body_->is_done()) keep_alive = co_await discard_body();
   std::string& out = response_out_;
   out.clear();
-  http::append_status_line(out, status, {});
+  client_->begin_head(out, status, {});
   worker_.date().append_to(out, WallTime::clock::now());
   http::append_field(out, "Content-Type", type);
   http::append_field(out, "Content-Length", body.size());
   http::append_field(out, "X-Request-Id", trace_.request_id);
   out += fields;
-  if (!keep_alive) out += "Connection: close\r\n";
-  if (keep_alive && request_.is_http_1_0) out += "Connection: keep-alive\r\n";
-  out += "\r\n";
-  if (request_.method != http::Method::head) out += body;
+  client_->end_head(out, {.length_known = true, .keep_alive = keep_alive});
+  if (request_.method == http::Method::head) body = {};
   answer_begun_ = true;
-  const auto sent = co_await client_->write(out, loop().in(settings().write_timeout));
+  const Outgoing whole{.head = out, .piece = body, .last = true};
+  const auto sent = co_await client_->send(whole, loop().in(settings().write_timeout));
   co_return sent&& keep_alive ? Next::keep_alive : Next::close;
 }
 
@@ -62,7 +61,7 @@ aio::Task<bool> Exchange::discard_body() {
     if (!piece) co_return false;
     body_->release();
     if (body_->is_done()) co_return true;
-    const auto received = co_await client_->read_more(deadline);
+    const auto received = co_await body_->read_more(deadline);
     if (!received || *received == 0) co_return false;
   }
   co_return false;

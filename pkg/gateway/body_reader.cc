@@ -44,9 +44,10 @@ void BodyReader::release() {
   raw_ = piece_ = 0;
 }
 
-bool BodyReader::end_of_stream() {
-  if (kind_ == http::BodyKind::until_close) done_ = true;
-  return done_;
+aio::Task<Result<size_t>> BodyReader::read_more(aio::Deadline deadline) {
+  auto received = co_await stream_.read_more(deadline);
+  if (received && *received == 0 && kind_ == http::BodyKind::until_close) done_ = true;
+  co_return received;
 }
 
 }  // namespace weir::gateway

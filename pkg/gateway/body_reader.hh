@@ -1,30 +1,24 @@
-// Bodies on their way through: read in the form one side sent them, written in the form the other side gets.
-// Never more than one buffer of a body is held, so any size passes in constant memory.
+// A body in HTTP/1.1's form, read in place: never more than one buffer of it is held, so any size passes in
+// constant memory.
 #pragma once
 
-#include <string>
-
 #include "pkg/aio/stream.hh"
+#include "pkg/http/body_source.hh"
 #include "pkg/http/chunked.hh"
 
 namespace weir::gateway {
 
 // Reads one body from a stream that is positioned behind its head.
-class BodyReader {
+class BodyReader final : public http::BodySource {
  public:
   BodyReader(aio::Stream& stream, http::Framing framing);
 
-  // Decodes what is buffered. The piece stays valid until release(); it is empty when more must be received
-  // or the body is done. Errors: invalid (bad chunking).
-  Result<std::string_view> next_piece();
-  // Gives the piece's place in the buffer free.
-  void release();
-  // The stream ended. True where that is how this body ends; otherwise it was cut off.
-  bool end_of_stream();
-
-  bool is_done() const { return done_; }                                   // no piece follows the present one
-  uint64_t content_bytes() const { return content_bytes_; }                // so far
-  const http::FieldList& trailers() const { return decoder_.trailers(); }  // once done
+  Result<std::string_view> next_piece() override;
+  void release() override;
+  aio::Task<Result<size_t>> read_more(aio::Deadline deadline) override;
+  bool is_done() const override { return done_; }
+  uint64_t content_bytes() const override { return content_bytes_; }
+  const http::FieldList& trailers() const override { return decoder_.trailers(); }
 
  private:
   aio::Stream& stream_;

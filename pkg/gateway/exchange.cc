@@ -12,11 +12,11 @@ aio::Loop& Exchange::loop() const {
 }
 
 // The path of a request.
-aio::Task<Exchange::Next> Exchange::run(aio::Stream& client, Peer peer, size_t head_size) {
+aio::Task<Exchange::Next> Exchange::run(ClientSide& client, Peer peer) {
   aio::TaskContext& task = co_await aio::this_task();
   begin(client, peer, task);
   auto next = Next::close;
-  if (!parse(head_size) || !route() || !check_body_size()) {
+  if (!read_head() || !route() || !check_body_size()) {
     next = co_await answer(refusal_, record_.reason, refusal_fields_);
   } else {
     limit();
@@ -32,7 +32,7 @@ aio::Task<Exchange::Next> Exchange::run(aio::Stream& client, Peer peer, size_t h
   co_return next;
 }
 
-aio::Task<> Exchange::refuse(aio::Stream& client, Peer peer, int status, std::string_view reason) {
+aio::Task<> Exchange::refuse(ClientSide& client, Peer peer, int status, std::string_view reason) {
   aio::TaskContext& task = co_await aio::this_task();
   begin(client, peer, task);
   make_trace(trace_, {}, {}, worker_.random());
@@ -41,20 +41,18 @@ aio::Task<> Exchange::refuse(aio::Stream& client, Peer peer, int status, std::st
   finish();
 }
 
-void Exchange::begin(aio::Stream& client, Peer peer, aio::TaskContext& task) {
+void Exchange::begin(ClientSide& client, Peer peer, aio::TaskContext& task) {
   task_ = &task;
   snapshot_ = worker_.snapshot();
   client_ = &client;
   peer_ = peer;
   route_ = nullptr;
   request_.clear();
-  body_.reset();
+  body_ = nullptr;
   record_ = {};
   record_.client = peer.address;
   record_.client_has_address = peer.has_address;
   record_.start = MonotonicTime::clock::now();
-  record_.bytes_in_before = client.bytes_in() - client.buffered().size();
-  record_.bytes_out_before = client.bytes_out();
   refusal_ = 0;
   refusal_fields_.clear();
   path_ = {};
@@ -63,17 +61,14 @@ void Exchange::begin(aio::Stream& client, Peer peer, aio::TaskContext& task) {
   trace_.request_id.clear();
 }
 
-bool Exchange::parse(size_t head_size) {
-  const auto refusal = http::parse_request_head(client_->text().substr(0, head_size), request_);
-  client_->pin(head_size);
-  if (refusal) {
+bool Exchange::read_head() {
+  if (const auto refusal = client_->read_head(request_)) {
     make_trace(trace_, {}, {}, worker_.random());
     refusal_ = refusal->status;
     record_.reason = refusal->reason;
-    request_.keep_alive = false;  // who knows where the next request begins
     return false;
   }
-  body_.emplace(*client_, request_.framing);
+  body_ = &client_->body();
   make_trace(trace_, request_.fields.find(http::FieldId::x_request_id).value_or(""),
              request_.fields.find(http::FieldId::traceparent).value_or(""), worker_.random());
   if (peer_.has_address) {
@@ -131,7 +126,7 @@ void Exchange::limit() {
 }
 
 aio::Task<> Exchange::delay() {
-  const PeerWatch watch(*client_, watcher());
+  const ClientWatch watch(*client_, watcher());
   const auto slept = co_await aio::sleep_until(loop().in(record_.verdict.decision.delay));
   (void)slept;  // cancelled: the next wait ends at once, and so does the exchange
 }
@@ -153,15 +148,11 @@ void Exchange::finish() {
         *events,
         {record_, trace_, request_, path_, route_ != nullptr ? std::string_view(route_->name) : "",
          route_ != nullptr ? std::string_view(route_->upstream->name) : "",
-         snapshot_->config.access_log.headers,
-         client_->bytes_in() - client_->buffered().size() - record_.bytes_in_before,
-         client_->bytes_out() - record_.bytes_out_before, total},
+         snapshot_->config.access_log.headers, client_->bytes_in(), client_->bytes_out(), total},
         WallTime::clock::now());
     worker_.flush_events();
   }
   keep_upstream();
-  if (body_) body_->release();  // one that was sent whole was kept until now, to be sent again if need be
-  client_->unpin();
   server_ = nullptr;
   snapshot_.reset();
 }

@@ -11,7 +11,8 @@
 #include "pkg/aio/scope.hh"
 #include "pkg/aio/stream.hh"
 #include "pkg/gateway/access_record.hh"
-#include "pkg/gateway/body_reader.hh"
+#include "pkg/gateway/client_side.hh"
+#include "pkg/gateway/h1_server.hh"
 #include "pkg/gateway/snapshot.hh"
 #include "pkg/http/head.hh"
 
@@ -25,20 +26,6 @@ struct Peer {
   bool has_address = true;  // false on a Unix socket
 };
 
-// While it lives, the client's leaving cancels `task`; with no task it does nothing.
-class PeerWatch {
- public:
-  PeerWatch(aio::Stream& client, aio::TaskContext* task) : client_(client) {
-    if (task != nullptr) client_.cancel_when_peer_leaves(task);
-  }
-  ~PeerWatch() { client_.cancel_when_peer_leaves(nullptr); }
-  PeerWatch(const PeerWatch&) = delete;
-  PeerWatch& operator=(const PeerWatch&) = delete;
-
- private:
-  aio::Stream& client_;
-};
-
 class Exchange {
  public:
   // What becomes of the client's connection.
@@ -46,25 +33,12 @@ class Exchange {
 
   explicit Exchange(Worker& worker) : worker_(worker) {}
 
-  // Serves the request whose head fills the first `head_size` bytes that `client` has buffered. On return the
-  // stream stands behind the request, if the answer is keep_alive.
-  aio::Task<Next> run(aio::Stream& client, Peer peer, size_t head_size);
+  aio::Task<Next> run(ClientSide& client, Peer peer);
 
   // Answers what is not a request: too long, too slow, or malformed as far as it came.
-  aio::Task<> refuse(aio::Stream& client, Peer peer, int status, std::string_view reason);
+  aio::Task<> refuse(ClientSide& client, Peer peer, int status, std::string_view reason);
 
  private:
-  // How an attempt to get an answer from a server ended.
-  enum class Attempt {
-    ok,          // so far; of a whole attempt: there is a response head
-    unresolved,  // the server's name has no address yet
-    connect_failed,
-    connect_timed_out,
-    broke_off,      // closed before an answer
-    timed_out,      // no answer in time
-    bad_answer,     // not HTTP as we know it
-    client_failed,  // the request's body was bad, late or cut off: no server's fault
-  };
   // A request whose body is sent while its answer may already come.
   struct Upload {
     explicit Upload(aio::Loop& loop) : tasks(loop) {}
@@ -79,10 +53,10 @@ class Exchange {
     std::optional<Attempt> head;  // once the response's head is there, or will not come
   };
 
-  void begin(aio::Stream& client, Peer peer, aio::TaskContext& task);
+  void begin(ClientSide& client, Peer peer, aio::TaskContext& task);
   void finish();
 
-  bool parse(size_t head_size);
+  bool read_head();
   bool route();
   bool check_body_size();
   void limit();
@@ -92,8 +66,9 @@ class Exchange {
   aio::Task<resilience::Slot> enter_bulkhead();
   Server* pick_server(resilience::Permit& permit);
   aio::TaskContext* watcher() const { return settings().abort_when_client_leaves ? task_ : nullptr; }
-  void take_idle_connection(bool only_fresh);
-  aio::Task<Attempt> open_connection();
+  aio::Task<Attempt> connect(bool only_fresh);
+  aio::Task<Result<aio::Stream>> open_connection(Address address);
+  void close_upstream();
   aio::Task<Attempt> send_request();
   aio::Task<Attempt> await_head(aio::Deadline deadline);
   aio::Task<bool> pass_on_interim();
@@ -108,19 +83,20 @@ class Exchange {
   aio::Task<> end_upload();
 
   aio::Task<Next> relay_response();
-  aio::Task<bool> relay_body(BodyReader& body, bool chunked);
+  aio::Task<bool> relay_body(http::BodySource& body);
   bool passes_response_field(const http::Field& field) const;
   aio::Task<Next> switch_protocols();
   void keep_upstream();
 
   aio::Task<Result<>> send_piece(std::string_view head, std::string_view piece, bool last,
                                  aio::Deadline deadline);
+  std::string trailers_of(const http::BodySource& body, bool (Exchange::*passes)(const http::Field&) const);
 
   void write_request_head();
   void append_target();
   bool passes_request_field(const http::Field& field) const;
   void append_forwarded_fields();
-  void write_response_head(const http::Framing& framing, bool keep_alive);
+  void write_response_head(Ending ending);
 
   // An answer of our own; `fields` are ready-made lines. Sets record_.reason when it is still empty.
   aio::Task<Next> answer(int status, std::string_view reason, std::string_view fields = {});
@@ -134,14 +110,14 @@ class Exchange {
 
   Worker& worker_;
   std::shared_ptr<const Snapshot> snapshot_;
-  aio::Stream* client_ = nullptr;
+  ClientSide* client_ = nullptr;
   Peer peer_;
   aio::TaskContext* task_ = nullptr;
   const Route* route_ = nullptr;
 
   http::RequestHead request_;
   http::ResponseHead response_;
-  std::optional<BodyReader> body_;  // the request's
+  http::BodySource* body_ = nullptr;  // the request's
   AccessRecord record_;
   Trace trace_;
   int refusal_ = 0;  // the status to answer when a stage did not let the request go on
@@ -152,10 +128,10 @@ class Exchange {
   std::string response_out_;
   std::string problem_;
 
-  aio::Stream upstream_;
-  Server* server_ = nullptr;  // the snapshot's
+  std::optional<H1Server> h1_server_;
+  ServerSide* upstream_ = nullptr;  // the present attempt's
+  Server* server_ = nullptr;        // the snapshot's
   std::optional<Upload> upload_;
-  size_t response_head_size_ = 0;
   bool reused_ = false;          // the upstream's connection had served before
   bool sent_ = false;            // some of the request is with the server
   bool body_gone_ = false;       // part of the body has left our buffer: the request cannot be repeated

@@ -10,8 +10,6 @@
 namespace weir::gateway {
 namespace {
 
-constexpr http::HeadLimits kResponseLimits{.line = 8192, .bytes = 48 * 1024, .fields = 256};
-
 // A place in the bulkhead's queue. Who grants it may be on another thread, and its wake may arrive after the
 // wait was given up: so the wake keeps the ticket alive.
 struct QueueTicket final : resilience::Waiter, std::enable_shared_from_this<QueueTicket> {
@@ -29,7 +27,7 @@ aio::Task<resilience::Slot> Exchange::enter_bulkhead() {
   const Upstream& upstream = *route_->upstream;
   const auto ticket = std::make_shared<QueueTicket>(loop());
   if (!upstream.state->bulkhead.enqueue(*ticket)) co_return resilience::Slot();
-  const PeerWatch watch(*client_, watcher());
+  const ClientWatch watch(*client_, watcher());
   const auto granted = co_await ticket->granted.wait(loop().in(upstream.settings.queue_timeout));
   (void)granted;  // leave_queue() knows better: the place may have been granted this very moment
   co_return upstream.state->bulkhead.leave_queue(*ticket);
@@ -56,9 +54,7 @@ aio::Task<Exchange::Next> Exchange::forward() {
     }
     record_.server = server_->name();
     upstream.metrics.attempts->add();
-    take_idle_connection(only_fresh);
-    Attempt outcome = Attempt::ok;
-    if (!upstream_.is_open()) outcome = co_await open_connection();
+    Attempt outcome = co_await connect(only_fresh);
     if (outcome == Attempt::ok) outcome = co_await send_request();
     if (task_->cancelled) co_return Next::close;
     judge(permit, outcome);
@@ -75,9 +71,9 @@ aio::Task<Exchange::Next> Exchange::forward() {
       co_return co_await give_up(outcome);
     }
     co_await end_upload();
-    upstream_.close();
+    close_upstream();
     upstream.metrics.retries->add();
-    const PeerWatch watch(*client_, watcher());
+    const ClientWatch watch(*client_, watcher());
     const auto delay = resilience::backoff_delay(upstream.backoff, record_.retries++, worker_.random());
     const auto slept = co_await aio::sleep_until(loop().in(delay));
     if (!slept) co_return Next::close;
@@ -97,30 +93,43 @@ Server* Exchange::pick_server(resilience::Permit& permit) {
   return nullptr;
 }
 
-void Exchange::take_idle_connection(bool only_fresh) {
-  upstream_.close();
-  if (!only_fresh) upstream_ = worker_.pool(*server_).take();
-  reused_ = upstream_.is_open();
-}
-
-aio::Task<Exchange::Attempt> Exchange::open_connection() {
-  const auto address = server_->next_address();
-  if (!address) co_return Attempt::unresolved;
-  const auto start = MonotonicTime::clock::now();
-  const PeerWatch watch(*client_, watcher());
-  auto connected =
-      co_await aio::connect(loop(), *address, loop().in(route_->upstream->settings.connect_timeout));
-  record_.connect = MonotonicTime::clock::now() - start;
-  if (!connected) {
-    record_.reason = connected.error().message;
-    co_return connected.error().code == Errc::timed_out ? Attempt::connect_timed_out
-                                                        : Attempt::connect_failed;
+// A connection to the server: one of ours that is idle, or a new one.
+aio::Task<Attempt> Exchange::connect(bool only_fresh) {
+  close_upstream();
+  aio::Stream stream;
+  if (!only_fresh) stream = worker_.pool(*server_).take();
+  reused_ = stream.is_open();
+  if (!reused_) {
+    const auto address = server_->next_address();
+    if (!address) co_return Attempt::unresolved;
+    auto opened = co_await open_connection(*address);
+    if (!opened) {
+      record_.reason = opened.error().message;
+      const bool late = opened.error().code == Errc::timed_out;
+      co_return late ? Attempt::connect_timed_out : Attempt::connect_failed;
+    }
+    stream = std::move(*opened);
   }
-  upstream_ = std::move(*connected);
+  const bool sends_chunks = request_.framing.kind == http::BodyKind::chunked;
+  upstream_ = &h1_server_.emplace(std::move(stream), sends_chunks);
   co_return Attempt::ok;
 }
 
-aio::Task<Exchange::Attempt> Exchange::send_request() {
+aio::Task<Result<aio::Stream>> Exchange::open_connection(Address address) {
+  const auto start = MonotonicTime::clock::now();
+  const ClientWatch watch(*client_, watcher());
+  const aio::Deadline deadline = loop().in(route_->upstream->settings.connect_timeout);
+  auto connected = co_await aio::connect(loop(), std::move(address), deadline);
+  record_.connect = MonotonicTime::clock::now() - start;
+  co_return connected;
+}
+
+void Exchange::close_upstream() {
+  upstream_ = nullptr;
+  h1_server_.reset();
+}
+
+aio::Task<Attempt> Exchange::send_request() {
   const auto piece = body_->next_piece();
   if (!piece) {
     record_.reason = piece.error().message;
@@ -141,96 +150,46 @@ aio::Task<Exchange::Attempt> Exchange::send_request() {
   if (!written && written.error().code == Errc::timed_out) co_return Attempt::timed_out;
   if (!whole) co_return co_await upload(*piece);
   // A write that failed may mean that the server has answered already and closed: its answer is worth a look.
-  const PeerWatch watch(*client_, watcher());
+  const ClientWatch watch(*client_, watcher());
   co_return co_await await_head(loop().in(route_->upstream->settings.first_byte_timeout));
 }
 
 // Writes `head` and a piece of the request's body.
 aio::Task<Result<>> Exchange::send_piece(std::string_view head, std::string_view piece, bool last,
                                          aio::Deadline deadline) {
-  std::string_view parts[] = {head, {}, piece, {}};
-  std::string size_line;
-  std::string end;
-  if (request_.framing.kind == http::BodyKind::chunked) {
-    if (!piece.empty()) http::append_chunk_size(size_line, piece.size());
-    if (!piece.empty()) end = "\r\n";
-    if (last) {
-      end += "0\r\n";
-      for (const http::Field& field : body_->trailers()) {
-        if (passes_request_field(field)) http::append_field(end, field.name, field.value);
-      }
-      end += "\r\n";
-    }
-    parts[1] = size_line;
-    parts[3] = end;
-  }
-  auto sent = co_await upstream_.write(parts, deadline);
+  const std::string trailers = last ? trailers_of(*body_, &Exchange::passes_request_field) : std::string();
+  auto sent = co_await upstream_->send({head, piece, last, trailers}, deadline);
   co_return sent;
 }
 
-aio::Task<Exchange::Attempt> Exchange::await_head(aio::Deadline deadline) {
-  http::HeadScanner scanner;
-  for (unsigned interim = 0;;) {
-    const auto progress = scanner.scan(upstream_.text(), kResponseLimits);
-    if (progress == http::HeadScanner::Progress::refused) {
-      record_.reason = scanner.refusal().reason;
-      co_return Attempt::bad_answer;
+// The answer's head; interim answers go to the client as they come.
+aio::Task<Attempt> Exchange::await_head(aio::Deadline deadline) {
+  constexpr unsigned kMostInterim = 16;
+  for (unsigned interim = 0; interim <= kMostInterim; ++interim) {
+    const Attempt outcome =
+        co_await upstream_->await_head(request_.method, response_, record_.reason, deadline);
+    if (outcome != Attempt::ok) co_return outcome;
+    const bool is_interim = response_.status < 200 && response_.status != 101;
+    if (!is_interim) {
+      record_.first_byte = MonotonicTime::clock::now() - record_.start;
+      record_.reason.clear();
+      co_return Attempt::ok;
     }
-    if (progress == http::HeadScanner::Progress::complete) {
-      const auto head = upstream_.text().substr(0, scanner.size());
-      if (const auto refusal = http::parse_response_head(head, request_.method, response_)) {
-        record_.reason = refusal->reason;
-        co_return Attempt::bad_answer;
-      }
-      response_head_size_ = scanner.size();
-      const bool is_interim = response_.status < 200 && response_.status != 101;
-      if (!is_interim) break;
-      constexpr unsigned kMostInterim = 16;
-      if (++interim > kMostInterim) {
-        record_.reason = "too many interim responses";
-        co_return Attempt::bad_answer;
-      }
-      const bool passed = co_await pass_on_interim();
-      if (!passed) co_return Attempt::client_failed;
-      scanner.reset();
-      continue;
-    }
-    const auto received = co_await upstream_.read_more(deadline);
-    if (received && *received > 0) continue;
-    if (received) {
-      record_.reason = "the server closed the connection before it answered";
-      co_return Attempt::broke_off;
-    }
-    if (received.error().code == Errc::cancelled) co_return Attempt::broke_off;  // who cancelled knows why
-    record_.reason = received.error().message;
-    switch (received.error().code) {
-      case Errc::timed_out:
-        co_return Attempt::timed_out;
-      case Errc::limit:
-        co_return Attempt::bad_answer;
-      default:
-        co_return Attempt::broke_off;
-    }
+    const bool passed = co_await pass_on_interim();
+    if (!passed) co_return Attempt::client_failed;
   }
-  record_.first_byte = MonotonicTime::clock::now() - record_.start;
-  record_.reason.clear();
-  co_return Attempt::ok;
+  record_.reason = "too many interim responses";
+  co_return Attempt::bad_answer;
 }
 
-// 100 and 103 go to the client as they come; HTTP/1.0 knows none (RFC 9110 15.2).
 aio::Task<bool> Exchange::pass_on_interim() {
-  if (request_.is_http_1_0) {
-    upstream_.consume(response_head_size_);
-    co_return true;
-  }
   response_out_.clear();
-  http::append_status_line(response_out_, response_.status, response_.reason);
+  client_->begin_head(response_out_, response_.status, response_.reason);
   for (const http::Field& field : response_.fields) {
     if (passes_response_field(field)) http::append_field(response_out_, field.name, field.value);
   }
-  response_out_ += "\r\n";
-  upstream_.consume(response_head_size_);
-  const auto sent = co_await client_->write(response_out_, loop().in(settings().write_timeout));
+  upstream_->release_head();
+  const auto sent = co_await client_->send_interim(response_out_, loop().in(settings().write_timeout));
   co_return sent.has_value();
 }
 
@@ -264,7 +223,7 @@ void Exchange::judge(resilience::Permit& permit, Attempt outcome) {
 
 bool Exchange::may_repeat(Attempt outcome) const {
   if (outcome == Attempt::client_failed || body_gone_ || answer_begun_) return false;
-  return !sent_ || http::is_idempotent(request_.method);
+  return !sent_ || outcome == Attempt::refused || http::is_idempotent(request_.method);
 }
 
 bool Exchange::should_retry(Attempt outcome, unsigned retries) {
@@ -275,7 +234,7 @@ bool Exchange::should_retry(Attempt outcome, unsigned retries) {
 
 aio::Task<Exchange::Next> Exchange::give_up(Attempt outcome) {
   co_await end_upload();
-  upstream_.close();
+  close_upstream();
   if (task_->cancelled) co_return Next::close;
   int status = 502;
   std::string_view text = "the upstream cannot be reached";
@@ -286,6 +245,7 @@ aio::Task<Exchange::Next> Exchange::give_up(Attempt outcome) {
       record_.reason = "the server's name does not resolve";
       break;
     case Attempt::connect_failed:
+    case Attempt::refused:
       break;
     case Attempt::connect_timed_out:
       status = 504;

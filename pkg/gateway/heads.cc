@@ -128,12 +128,12 @@ void Exchange::append_forwarded_fields() {
   const auto known = [&](FieldId id, std::string_view otherwise) {
     return trusted ? request_.fields.find(id).value_or(otherwise) : otherwise;
   };
-  append_own(out, edits, "X-Forwarded-Proto", known(FieldId::x_forwarded_proto, "http"));
+  append_own(out, edits, "X-Forwarded-Proto", known(FieldId::x_forwarded_proto, client_->scheme()));
   append_own(out, edits, "X-Forwarded-Host", known(FieldId::x_forwarded_host, request_.host));
   if (edits.replaces("Forwarded")) return;
   out += "Forwarded: ";
   append_known(FieldId::forwarded);
-  http::append_forwarded_element(out, peer_.address, request_.host, "http");
+  http::append_forwarded_element(out, peer_.address, request_.host, client_->scheme());
   out += "\r\n";
 }
 
@@ -148,10 +148,10 @@ bool Exchange::passes_response_field(const http::Field& field) const {
   return route_->response.replaced.empty() || !route_->response.replaces(field.name);
 }
 
-void Exchange::write_response_head(const http::Framing& framing, bool keep_alive) {
+void Exchange::write_response_head(Ending ending) {
   std::string& out = response_out_;
   out.clear();
-  http::append_status_line(out, response_.status, response_.reason);
+  client_->begin_head(out, response_.status, response_.reason);
   bool has_date = route_->response.replaces("Date");
   for (const http::Field& field : response_.fields) {
     if (!passes_response_field(field)) continue;
@@ -168,24 +168,14 @@ void Exchange::write_response_head(const http::Framing& framing, bool keep_alive
     out += "\r\n";
     return;
   }
-  switch (framing.kind) {
-    case http::BodyKind::length:
-      http::append_field(out, "Content-Length", framing.length);
-      break;
-    case http::BodyKind::chunked:
-      out += "Transfer-Encoding: chunked\r\n";
-      break;
-    case http::BodyKind::until_close:
-      break;
-    case http::BodyKind::none: {
-      const bool says_length =
-          request_.method != http::Method::head && response_.status != 204 && response_.status != 304;
-      if (says_length) out += "Content-Length: 0\r\n";
-    }
+  if (response_.framing.kind == http::BodyKind::length) {
+    http::append_field(out, "Content-Length", response_.framing.length);
+  } else if (response_.framing.kind == http::BodyKind::none) {
+    const bool says_length =
+        request_.method != http::Method::head && response_.status != 204 && response_.status != 304;
+    if (says_length) out += "Content-Length: 0\r\n";
   }
-  if (!keep_alive) out += "Connection: close\r\n";
-  if (keep_alive && request_.is_http_1_0) out += "Connection: keep-alive\r\n";
-  out += "\r\n";
+  client_->end_head(out, ending);
 }
 
 }  // namespace weir::gateway

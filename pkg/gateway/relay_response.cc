@@ -12,31 +12,29 @@ namespace weir::gateway {
 aio::Task<Exchange::Next> Exchange::relay_response() {
   record_.status = response_.status;
   if (response_.status == 101) co_return co_await switch_protocols();
-  const http::Framing framing = response_.framing;
-  const bool has_length = framing.kind == http::BodyKind::none || framing.kind == http::BodyKind::length;
-  const bool chunked = !has_length && !request_.is_http_1_0;
+  const http::BodyKind kind = response_.framing.kind;
+  const bool has_length = kind == http::BodyKind::none || kind == http::BodyKind::length;
   // A client that is still sending when its answer is there has a connection of which nobody knows where the
   // next request would begin.
   const bool request_complete = !upload_ || upload_->sent_all;
-  const bool keep_alive =
-      request_.keep_alive && request_complete && (has_length || chunked) && !worker_.is_draining();
-  http::Framing written = framing;
-  if (!has_length) written.kind = chunked ? http::BodyKind::chunked : http::BodyKind::until_close;
-  write_response_head(written, keep_alive);
-  upstream_.consume(response_head_size_);
-  BodyReader body(upstream_, framing);
-  const bool complete = co_await relay_body(body, chunked);
-  if (!complete) co_return Next::close;
+  const bool keep_alive = request_.keep_alive && request_complete && (has_length || client_->marks_end()) &&
+                          !worker_.is_draining();
+  write_response_head({.length_known = has_length, .keep_alive = keep_alive});
+  upstream_->release_head();
+  const bool complete = co_await relay_body(upstream_->body());
+  if (!complete) {
+    client_->abort();
+    co_return Next::close;
+  }
   upstream_clean_ = response_.keep_alive && request_complete;
   co_return keep_alive ? Next::keep_alive : Next::close;
 }
 
 // Writes the head with the body's first piece, then piece after piece. False when the answer could not be
 // completed: the client then sees a connection that closes too early.
-aio::Task<bool> Exchange::relay_body(BodyReader& body, bool chunked) {
+aio::Task<bool> Exchange::relay_body(http::BodySource& body) {
   const Duration patience = route_->upstream->settings.idle_timeout;
-  std::string& out = response_out_;  // the head at first, then chunk sizes
-  std::string end;
+  std::string& head = response_out_;
   for (;;) {
     const auto piece = body.next_piece();
     if (!piece) {
@@ -44,36 +42,22 @@ aio::Task<bool> Exchange::relay_body(BodyReader& body, bool chunked) {
       co_return false;
     }
     const bool last = body.is_done();
-    if (piece->empty() && !last && out.empty()) {
-      const auto received = co_await upstream_.read_more(loop().in(patience));
-      if (received && *received > 0) continue;
-      if (received && body.end_of_stream()) continue;
+    if (piece->empty() && !last && head.empty()) {
+      const auto received = co_await body.read_more(loop().in(patience));
+      if (received && (*received > 0 || body.is_done())) continue;
       record_.reason =
           received ? "the server closed the connection within its answer" : received.error().message;
       co_return false;
     }
-    end.clear();
-    if (chunked) {
-      if (!piece->empty()) {
-        http::append_chunk_size(out, piece->size());
-        end = "\r\n";
-      }
-      if (last) {
-        end += "0\r\n";
-        for (const http::Field& field : body.trailers()) {
-          if (passes_response_field(field)) http::append_field(end, field.name, field.value);
-        }
-        end += "\r\n";
-      }
-    }
-    const std::string_view parts[] = {out, *piece, end};
+    const std::string trailers = last ? trailers_of(body, &Exchange::passes_response_field) : std::string();
     answer_begun_ = true;
-    const auto sent = co_await client_->write(parts, loop().in(settings().write_timeout));
+    const Outgoing out{.head = head, .piece = *piece, .last = last, .trailers = trailers};
+    const auto sent = co_await client_->send(out, loop().in(settings().write_timeout));
     if (!sent) {
       record_.reason = "the client did not take the answer: " + sent.error().message;
       co_return false;
     }
-    out.clear();
+    head.clear();
     body.release();
     if (last) co_return true;
   }
@@ -86,23 +70,35 @@ aio::Task<Exchange::Next> Exchange::switch_protocols() {
       });
   if (!was_asked_for) {
     record_.reason = "the server switched to a protocol that it was not asked for";
-    upstream_.close();
+    close_upstream();
     co_return co_await answer(502, "the upstream gave an answer that is not valid HTTP");
   }
-  write_response_head({}, true);
-  upstream_.consume(response_head_size_);
+  aio::Stream* const client = client_->stream();
+  write_response_head({});
+  upstream_->release_head();
   answer_begun_ = true;
-  const auto sent = co_await client_->write(response_out_, loop().in(settings().write_timeout));
-  if (sent) co_await run_tunnel(loop(), *client_, upstream_, route_->upstream->settings.tunnel_timeout);
+  const auto sent = co_await client->write(response_out_, loop().in(settings().write_timeout));
+  const Duration patience = route_->upstream->settings.tunnel_timeout;
+  if (sent) co_await run_tunnel(loop(), *client, h1_server_->stream(), patience);
   co_return Next::close;
 }
 
+std::string Exchange::trailers_of(const http::BodySource& body,
+                                  bool (Exchange::*passes)(const http::Field&) const) {
+  std::string lines;
+  for (const http::Field& field : body.trailers()) {
+    if ((this->*passes)(field)) http::append_field(lines, field.name, field.value);
+  }
+  return lines;
+}
+
 void Exchange::keep_upstream() {
-  if (!upstream_.is_open()) return;
-  if (!upstream_clean_) return upstream_.close();
-  const UpstreamSection& upstream = route_->upstream->settings;
-  worker_.pool(*server_).give_back(std::move(upstream_), loop().in(upstream.keepalive_timeout),
-                                   upstream.keepalive);
+  if (h1_server_ && upstream_clean_) {
+    const UpstreamSection& upstream = route_->upstream->settings;
+    worker_.pool(*server_).give_back(std::move(h1_server_->stream()), loop().in(upstream.keepalive_timeout),
+                                     upstream.keepalive);
+  }
+  close_upstream();
 }
 
 }  // namespace weir::gateway

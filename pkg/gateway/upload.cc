@@ -7,7 +7,7 @@
 
 namespace weir::gateway {
 
-aio::Task<Exchange::Attempt> Exchange::upload(std::string_view first_piece) {
+aio::Task<Attempt> Exchange::upload(std::string_view first_piece) {
   body_gone_ = body_gone_ || !first_piece.empty();
   body_->release();
   Upload& upload = upload_.emplace(loop());
@@ -18,7 +18,7 @@ aio::Task<Exchange::Attempt> Exchange::upload(std::string_view first_piece) {
     upload.progress.reset();
     const bool body_is_over = upload.sent_all || upload.server_stopped;
     const uint64_t piece = upload.pieces;
-    const PeerWatch watch(*client_, body_is_over ? watcher() : nullptr);
+    const ClientWatch watch(*client_, body_is_over ? watcher() : nullptr);
     const auto woken = co_await upload.progress.wait(
         loop().in(body_is_over ? upstream.first_byte_timeout : upstream.idle_timeout));
     if (woken) continue;
@@ -56,7 +56,7 @@ aio::Task<> Exchange::pump(Upload& upload) {
       break;
     }
     if (piece->empty() && !body_->is_done()) {
-      const auto received = co_await client_->read_more(loop().in(patience));
+      const auto received = co_await body_->read_more(loop().in(patience));
       patience = settings().body_timeout;
       if (received && *received > 0) continue;
       if (!received && received.error().code == Errc::timed_out) {

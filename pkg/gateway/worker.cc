@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "pkg/aio/scope.hh"
+#include "pkg/gateway/h1_client.hh"
 
 namespace weir::gateway {
 
@@ -100,12 +101,17 @@ aio::Task<Exchange::Next> Worker::serve_request(aio::Stream& client, Peer peer) 
                      : http::Refusal{431, "the request's head is too long"};
     }
     auto exchange = take_exchange();
-    co_await exchange->refuse(client, peer, refusal.status, refusal.reason);
+    H1Client side(client, 0);
+    co_await exchange->refuse(side, peer, refusal.status, refusal.reason);
     free_exchanges_.push_back(std::move(exchange));
     co_return Exchange::Next::close;
   }
   auto exchange = take_exchange();
-  const auto next = co_await exchange->run(client, peer, scanner.size());
+  auto next = Exchange::Next::close;
+  {
+    H1Client side(client, scanner.size());
+    next = co_await exchange->run(side, peer);
+  }
   free_exchanges_.push_back(std::move(exchange));
   co_return next;
 }
