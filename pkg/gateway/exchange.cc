@@ -57,7 +57,7 @@ void Exchange::begin(ClientSide& client, Peer peer, aio::TaskContext& task) {
   refusal_fields_.clear();
   path_ = {};
   response_out_.clear();
-  reused_ = sent_ = body_gone_ = answer_begun_ = upstream_clean_ = false;
+  sent_ = body_gone_ = answer_begun_ = upstream_clean_ = false;
   trace_.request_id.clear();
 }
 

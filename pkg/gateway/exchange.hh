@@ -12,7 +12,7 @@
 #include "pkg/aio/stream.hh"
 #include "pkg/gateway/access_record.hh"
 #include "pkg/gateway/client_side.hh"
-#include "pkg/gateway/h1_server.hh"
+#include "pkg/gateway/server_connection.hh"
 #include "pkg/gateway/snapshot.hh"
 #include "pkg/http/head.hh"
 
@@ -67,8 +67,6 @@ class Exchange {
   Server* pick_server(resilience::Permit& permit);
   aio::TaskContext* watcher() const { return settings().abort_when_client_leaves ? task_ : nullptr; }
   aio::Task<Attempt> connect(bool only_fresh);
-  aio::Task<Result<aio::Stream>> open_connection(Address address);
-  void close_upstream();
   aio::Task<Attempt> send_request();
   aio::Task<Attempt> await_head(aio::Deadline deadline);
   aio::Task<bool> pass_on_interim();
@@ -128,11 +126,9 @@ class Exchange {
   std::string response_out_;
   std::string problem_;
 
-  std::optional<H1Server> h1_server_;
-  ServerSide* upstream_ = nullptr;  // the present attempt's
-  Server* server_ = nullptr;        // the snapshot's
+  ServerConnection connection_;  // of the present attempt
+  Server* server_ = nullptr;     // the snapshot's
   std::optional<Upload> upload_;
-  bool reused_ = false;          // the upstream's connection had served before
   bool sent_ = false;            // some of the request is with the server
   bool body_gone_ = false;       // part of the body has left our buffer: the request cannot be repeated
   bool answer_begun_ = false;    // the client has got part of an answer

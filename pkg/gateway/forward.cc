@@ -1,7 +1,6 @@
 // Getting an answer from one of the upstream's servers: a place inside the bulkhead, a server whose breaker
 // is closed, a connection, the request; and another attempt where that failed and may safely be repeated.
 
-#include "pkg/aio/connect.hh"
 #include "pkg/daemon/log.hh"
 #include "pkg/gateway/exchange.hh"
 #include "pkg/gateway/worker.hh"
@@ -60,7 +59,7 @@ aio::Task<Exchange::Next> Exchange::forward() {
     judge(permit, outcome);
     const bool answered = outcome == Attempt::ok;
     if (answered && !upstream.retries_status(response_.status)) break;
-    if (outcome == Attempt::broke_off && reused_ && may_repeat(outcome) && !only_fresh) {
+    if (outcome == Attempt::broke_off && connection_.is_reused() && may_repeat(outcome) && !only_fresh) {
       // The server closed an idle connection as we took it: no failure of its, and no retry of ours.
       only_fresh = true;
       co_await end_upload();
@@ -71,7 +70,7 @@ aio::Task<Exchange::Next> Exchange::forward() {
       co_return co_await give_up(outcome);
     }
     co_await end_upload();
-    close_upstream();
+    connection_.close();
     upstream.metrics.retries->add();
     const ClientWatch watch(*client_, watcher());
     const auto delay = resilience::backoff_delay(upstream.backoff, record_.retries++, worker_.random());
@@ -93,40 +92,14 @@ Server* Exchange::pick_server(resilience::Permit& permit) {
   return nullptr;
 }
 
-// A connection to the server: one of ours that is idle, or a new one.
 aio::Task<Attempt> Exchange::connect(bool only_fresh) {
-  close_upstream();
-  aio::Stream stream;
-  if (!only_fresh) stream = worker_.pool(*server_).take();
-  reused_ = stream.is_open();
-  if (!reused_) {
-    const auto address = server_->next_address();
-    if (!address) co_return Attempt::unresolved;
-    auto opened = co_await open_connection(*address);
-    if (!opened) {
-      record_.reason = opened.error().message;
-      const bool late = opened.error().code == Errc::timed_out;
-      co_return late ? Attempt::connect_timed_out : Attempt::connect_failed;
-    }
-    stream = std::move(*opened);
-  }
-  const bool sends_chunks = request_.framing.kind == http::BodyKind::chunked;
-  upstream_ = &h1_server_.emplace(std::move(stream), sends_chunks);
-  co_return Attempt::ok;
-}
-
-aio::Task<Result<aio::Stream>> Exchange::open_connection(Address address) {
-  const auto start = MonotonicTime::clock::now();
   const ClientWatch watch(*client_, watcher());
-  const aio::Deadline deadline = loop().in(route_->upstream->settings.connect_timeout);
-  auto connected = co_await aio::connect(loop(), std::move(address), deadline);
-  record_.connect = MonotonicTime::clock::now() - start;
-  co_return connected;
-}
-
-void Exchange::close_upstream() {
-  upstream_ = nullptr;
-  h1_server_.reset();
+  const bool sends_chunks = request_.framing.kind == http::BodyKind::chunked;
+  const ServerConnection::Terms terms{.only_fresh = only_fresh, .sends_chunks = sends_chunks};
+  const Attempt outcome =
+      co_await connection_.open(worker_, *route_->upstream, *server_, terms, record_.reason);
+  record_.connect = connection_.connect_time();
+  co_return outcome;
 }
 
 aio::Task<Attempt> Exchange::send_request() {
@@ -158,7 +131,7 @@ aio::Task<Attempt> Exchange::send_request() {
 aio::Task<Result<>> Exchange::send_piece(std::string_view head, std::string_view piece, bool last,
                                          aio::Deadline deadline) {
   const std::string trailers = last ? trailers_of(*body_, &Exchange::passes_request_field) : std::string();
-  auto sent = co_await upstream_->send({head, piece, last, trailers}, deadline);
+  auto sent = co_await connection_.side().send({head, piece, last, trailers}, deadline);
   co_return sent;
 }
 
@@ -167,7 +140,7 @@ aio::Task<Attempt> Exchange::await_head(aio::Deadline deadline) {
   constexpr unsigned kMostInterim = 16;
   for (unsigned interim = 0; interim <= kMostInterim; ++interim) {
     const Attempt outcome =
-        co_await upstream_->await_head(request_.method, response_, record_.reason, deadline);
+        co_await connection_.side().await_head(request_.method, response_, record_.reason, deadline);
     if (outcome != Attempt::ok) co_return outcome;
     const bool is_interim = response_.status < 200 && response_.status != 101;
     if (!is_interim) {
@@ -188,7 +161,7 @@ aio::Task<bool> Exchange::pass_on_interim() {
   for (const http::Field& field : response_.fields) {
     if (passes_response_field(field)) http::append_field(response_out_, field.name, field.value);
   }
-  upstream_->release_head();
+  connection_.side().release_head();
   const auto sent = co_await client_->send_interim(response_out_, loop().in(settings().write_timeout));
   co_return sent.has_value();
 }
@@ -206,7 +179,8 @@ void Exchange::judge(resilience::Permit& permit, Attempt outcome) {
     } else {
       permit.success(now);
     }
-  } else if (outcome != Attempt::client_failed && !(outcome == Attempt::broke_off && reused_)) {
+  } else if (outcome != Attempt::client_failed &&
+             !(outcome == Attempt::broke_off && connection_.is_reused())) {
     upstream.metrics.failures->add();
     permit.failure(MonotonicTime::clock::now());
   }
@@ -234,7 +208,7 @@ bool Exchange::should_retry(Attempt outcome, unsigned retries) {
 
 aio::Task<Exchange::Next> Exchange::give_up(Attempt outcome) {
   co_await end_upload();
-  close_upstream();
+  connection_.close();
   if (task_->cancelled) co_return Next::close;
   int status = 502;
   std::string_view text = "the upstream cannot be reached";
@@ -242,8 +216,6 @@ aio::Task<Exchange::Next> Exchange::give_up(Attempt outcome) {
     case Attempt::ok:
       break;
     case Attempt::unresolved:
-      record_.reason = "the server's name does not resolve";
-      break;
     case Attempt::connect_failed:
     case Attempt::refused:
       break;

@@ -20,8 +20,8 @@ aio::Task<Exchange::Next> Exchange::relay_response() {
   const bool keep_alive = request_.keep_alive && request_complete && (has_length || client_->marks_end()) &&
                           !worker_.is_draining();
   write_response_head({.length_known = has_length, .keep_alive = keep_alive});
-  upstream_->release_head();
-  const bool complete = co_await relay_body(upstream_->body());
+  connection_.side().release_head();
+  const bool complete = co_await relay_body(connection_.side().body());
   if (!complete) {
     client_->abort();
     co_return Next::close;
@@ -70,16 +70,16 @@ aio::Task<Exchange::Next> Exchange::switch_protocols() {
       });
   if (!was_asked_for) {
     record_.reason = "the server switched to a protocol that it was not asked for";
-    close_upstream();
+    connection_.close();
     co_return co_await answer(502, "the upstream gave an answer that is not valid HTTP");
   }
   aio::Stream* const client = client_->stream();
   write_response_head({});
-  upstream_->release_head();
+  connection_.side().release_head();
   answer_begun_ = true;
   const auto sent = co_await client->write(response_out_, loop().in(settings().write_timeout));
   const Duration patience = route_->upstream->settings.tunnel_timeout;
-  if (sent) co_await run_tunnel(loop(), *client, h1_server_->stream(), patience);
+  if (sent) co_await run_tunnel(loop(), *client, connection_.stream(), patience);
   co_return Next::close;
 }
 
@@ -93,12 +93,9 @@ std::string Exchange::trailers_of(const http::BodySource& body,
 }
 
 void Exchange::keep_upstream() {
-  if (h1_server_ && upstream_clean_) {
-    const UpstreamSection& upstream = route_->upstream->settings;
-    worker_.pool(*server_).give_back(std::move(h1_server_->stream()), loop().in(upstream.keepalive_timeout),
-                                     upstream.keepalive);
-  }
-  close_upstream();
+  if (!connection_.is_open()) return;
+  if (!upstream_clean_) return connection_.close();
+  connection_.keep(worker_, *route_->upstream, *server_);
 }
 
 }  // namespace weir::gateway
