@@ -44,6 +44,10 @@ class Checker {
       report_.error(place + ".upstream", "no upstream is named \"" + route.upstream + "\"",
                     config::suggest(route.upstream, upstreams_));
     }
+    if (!route.mirror.empty() && !config_.upstreams.contains(route.mirror)) {
+      report_.error(place + ".mirror", "no upstream is named \"" + route.mirror + "\"",
+                    config::suggest(route.mirror, upstreams_));
+    }
     if (!is_normal_path(route.path)) report_.error(place + ".path", kNotAPath);
     if (!route.rewrite.empty() && !is_normal_path(route.rewrite))
       report_.error(place + ".rewrite", kNotAPath);

@@ -64,7 +64,7 @@ class Exchange {
 
   aio::Task<Next> forward();
   aio::Task<resilience::Slot> enter_bulkhead();
-  Server* pick_server(resilience::Permit& permit);
+  void mirror();
   aio::TaskContext* watcher() const { return settings().abort_when_client_leaves ? task_ : nullptr; }
   aio::Task<Attempt> connect(bool only_fresh);
   aio::Task<Attempt> send_request();

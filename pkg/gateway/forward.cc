@@ -3,6 +3,7 @@
 
 #include "pkg/daemon/log.hh"
 #include "pkg/gateway/exchange.hh"
+#include "pkg/gateway/mirror.hh"
 #include "pkg/gateway/worker.hh"
 #include "pkg/http/write.hh"
 
@@ -43,10 +44,11 @@ aio::Task<Exchange::Next> Exchange::forward() {
     co_return co_await answer(503, "too many requests are under way to this upstream", "Retry-After: 1\r\n");
   }
   write_request_head();
+  mirror();
   bool only_fresh = false;
   for (;;) {
     resilience::Permit permit;
-    server_ = pick_server(permit);
+    server_ = upstream.pick(permit, record_.start);
     if (server_ == nullptr) {
       upstream.metrics.turned_away->add();
       co_return co_await answer(503, "the circuit breakers of all servers are open", "Retry-After: 1\r\n");
@@ -80,16 +82,16 @@ aio::Task<Exchange::Next> Exchange::forward() {
   co_return co_await relay_response();
 }
 
-Server* Exchange::pick_server(resilience::Permit& permit) {
-  const Upstream& upstream = *route_->upstream;
-  const size_t count = upstream.servers.size();
-  const uint64_t turn = count == 1 ? 0 : upstream.state->turn.fetch_add(1, std::memory_order_relaxed);
-  for (size_t i = 0; i < count; ++i) {
-    const auto& server = upstream.servers[(turn + i) % count];
-    permit = server->breaker.allow(record_.start);
-    if (permit.is_given()) return server.get();
-  }
-  return nullptr;
+// A body that is still coming can only go to one place.
+void Exchange::mirror() {
+  if (!route_->mirror || worker_.random().unit() >= route_->mirror_share) return;
+  const bool stands_alone = !request_.expects_continue && request_.upgrade.empty();
+  const auto body = body_->next_piece();
+  if (!stands_alone || !body || !body_->is_done()) return route_->metrics->not_mirrored->add();
+  const bool sends_chunks = request_.framing.kind == http::BodyKind::chunked;
+  MirroredRequest copy{snapshot_,    route_->mirror.get(), request_.method,
+                       request_out_, std::string(*body),   sends_chunks};
+  (worker_.mirror(std::move(copy)) ? route_->metrics->mirrored : route_->metrics->not_mirrored)->add();
 }
 
 aio::Task<Attempt> Exchange::connect(bool only_fresh) {

@@ -18,6 +18,14 @@ config::Table<RouteSection> route_table() {
       .required()
       .example("app")
       .doc("The upstream its requests go to.");
+  t.key("mirror", &RouteSection::mirror)
+      .example("shadow")
+      .doc(
+          "An upstream that gets copies of requests too; its answers are thrown away. Requests that are not "
+          "whole when they are sent on (a body beyond some 60 KiB, Expect, upgrades) are not copied.");
+  t.key("mirror_share", &RouteSection::mirror_share)
+      .bounds(0.0, 1.0)
+      .doc("The share of requests that is copied.");
   t.key("strip_prefix", &RouteSection::strip_prefix)
       .doc("Whether the prefix is cut off before the path goes upstream.");
   t.key("rewrite", &RouteSection::rewrite)

@@ -16,6 +16,8 @@ struct RouteSection {
   std::string path = "/";
   std::vector<std::string> methods;
   std::string upstream;
+  std::string mirror;
+  double mirror_share = 1.0;
   bool strip_prefix = false;
   std::string rewrite;
   std::string host_header;

@@ -25,6 +25,10 @@ Route make_route(const RouteSection& section, const Config& config, SnapshotPart
   Route route;
   route.name = section.name;
   route.upstream = parts.upstreams.find_or_make(section.upstream, config.upstreams.at(section.upstream));
+  if (!section.mirror.empty()) {
+    route.mirror = parts.upstreams.find_or_make(section.mirror, config.upstreams.at(section.mirror));
+    route.mirror_share = section.mirror_share;
+  }
   const auto without_slash = [](std::string path) {
     if (path.ends_with('/')) path.pop_back();
     return path;

@@ -25,6 +25,8 @@ struct FieldEdits {
 struct Route {
   std::string name;
   std::shared_ptr<Upstream> upstream;
+  std::shared_ptr<Upstream> mirror;  // null: none
+  double mirror_share = 0;
   std::string prefix;       // what is cut off the path, without a slash at its end; may be empty
   std::string replacement;  // what stands there instead; may be empty
   std::string host_header;  // empty: the client's

@@ -51,6 +51,17 @@ bool Upstream::retries_status(int status) const {
          settings.retry_statuses.end();
 }
 
+Server* Upstream::pick(resilience::Permit& permit, MonotonicTime now) const {
+  const size_t count = servers.size();
+  const uint64_t turn = count == 1 ? 0 : state->turn.fetch_add(1, std::memory_order_relaxed);
+  for (size_t i = 0; i < count; ++i) {
+    const auto& server = servers[(turn + i) % count];
+    permit = server->breaker.allow(now);
+    if (permit.is_given()) return server.get();
+  }
+  return nullptr;
+}
+
 std::shared_ptr<Upstream> UpstreamRegistry::find_or_make(const std::string& name,
                                                          const UpstreamSection& settings) {
   // Routes of one config that share an upstream share the object; a changed section makes a new one.

@@ -63,6 +63,8 @@ struct Upstream {
   UpstreamMetrics metrics;
 
   bool retries_status(int status) const;
+  // The server to ask next, with its breaker's permit; null when none may be asked.
+  Server* pick(resilience::Permit& permit, MonotonicTime now) const;
 };
 
 // All living servers and upstream states, by name. Main thread only.

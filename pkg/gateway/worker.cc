@@ -137,6 +137,19 @@ std::unique_ptr<Exchange> Worker::take_exchange() {
   return exchange;
 }
 
+bool Worker::mirror(MirroredRequest request) {
+  constexpr size_t kMostUnderWay = 256;
+  if (mirrored_under_way_ >= kMostUnderWay) return false;
+  frame_.tasks().spawn(run_mirrored(std::move(request)));
+  return true;
+}
+
+aio::Task<> Worker::run_mirrored(MirroredRequest request) {
+  ++mirrored_under_way_;
+  co_await send_mirrored(*this, std::move(request));
+  --mirrored_under_way_;
+}
+
 void Worker::flush_events() {
   constexpr size_t kBatch = 16 * 1024;
   if (pending_events_.size() >= kBatch) hand_over_events();

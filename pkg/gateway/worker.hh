@@ -9,6 +9,7 @@
 #include "pkg/daemon/event_sink.hh"
 #include "pkg/daemon/service.hh"
 #include "pkg/gateway/exchange.hh"
+#include "pkg/gateway/mirror.hh"
 #include "pkg/gateway/pool.hh"
 #include "pkg/http/write.hh"
 
@@ -35,6 +36,8 @@ class Worker final : public daemon::WorkerService {
   Random& random() { return random_; }
   http::DateField& date() { return date_; }
   const RouteMetrics& unrouted() const { return unrouted_; }
+  // Sends a copy of a request on its own; false when too many are under way.
+  bool mirror(MirroredRequest request);
   // Where an access event is appended, or null when nobody wants it.
   std::string* events() { return events_ ? &pending_events_ : nullptr; }
   void flush_events();  // when there are enough of them to be worth it
@@ -52,6 +55,7 @@ class Worker final : public daemon::WorkerService {
   aio::Task<> linger(aio::Stream& client);
   aio::Task<> tick();
   aio::Task<> close_idle_connections();
+  aio::Task<> run_mirrored(MirroredRequest request);
   void hand_over_events();
 
   std::unique_ptr<Exchange> take_exchange();
@@ -64,6 +68,7 @@ class Worker final : public daemon::WorkerService {
   std::vector<std::unique_ptr<Exchange>> free_exchanges_;
   Idle* idle_ = nullptr;
   bool closes_idle_ = false;
+  size_t mirrored_under_way_ = 0;
   Random random_;
   http::DateField date_;
   RouteMetrics unrouted_;
