@@ -75,6 +75,10 @@ uint64_t Loop::now_tick() const {
   return uv_now(uv_.get());
 }
 
+MonotonicTime Loop::turn_began() const {
+  return MonotonicTime(std::chrono::milliseconds(now_tick()));
+}
+
 Deadline Loop::in(Duration after) const {
   if (after == Duration::max()) return Deadline::never();
   const auto millis = std::chrono::ceil<std::chrono::milliseconds>(after).count();

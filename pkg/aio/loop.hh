@@ -12,6 +12,7 @@
 
 #include "pkg/aio/buffer.hh"
 #include "pkg/aio/timer_wheel.hh"
+#include "pkg/base/clock.hh"
 #include "pkg/base/units.hh"
 
 struct uv_loop_s;
@@ -52,6 +53,9 @@ class Loop {
   // The deadline `after` from now, rounded up to a millisecond; never() for Duration::max().
   Deadline in(Duration after) const;
   uint64_t now_tick() const;
+  // When the loop began its present turn, to within the kernel's coarse clock (some milliseconds): what is
+  // dealt with now has been waiting since then at least.
+  MonotonicTime turn_began() const;
 
   // For the awaiters of this library.
   void arm(Timer& timer, Deadline deadline);

@@ -43,6 +43,12 @@ config::Table<ClientSection> client_table() {
           "Whether a request is given up when its client closes (or finishes sending on) the connection "
           "before "
           "the answer has begun.");
+  t.key("shed_lag", &ClientSection::shed_lag)
+      .bounds(0ms, 10s)
+      .doc(
+          "When a worker is so busy that a request has waited for its turn longer than this, it is answered "
+          "503 at once: some are turned away so that the others are served in time. 0 turns this off; the "
+          "clock is good to some 5 milliseconds.");
   return t;
 }
 

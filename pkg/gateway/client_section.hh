@@ -25,6 +25,7 @@ struct ClientSection {
   Bytes max_body{0};
   std::vector<Cidr> trusted_proxies;
   bool abort_when_client_leaves = true;
+  Duration shed_lag = 0ms;
 };
 
 // [access_log]

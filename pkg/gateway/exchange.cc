@@ -16,7 +16,7 @@ aio::Task<Exchange::Next> Exchange::run(ClientSide& client, Peer peer) {
   aio::TaskContext& task = co_await aio::this_task();
   begin(client, peer, task);
   auto next = Next::close;
-  if (!read_head() || !route() || !check_body_size()) {
+  if (!read_head() || !route() || !check_body_size() || !check_lag()) {
     next = co_await answer(refusal_, record_.reason, refusal_fields_);
   } else {
     limit();
@@ -115,6 +115,17 @@ bool Exchange::check_body_size() {
     return true;
   refusal_ = 413;
   record_.reason = "the body is larger than client.max_body";
+  return false;
+}
+
+// How long ago the loop was told of what it is dealing with now.
+bool Exchange::check_lag() {
+  const Duration most = settings().shed_lag;
+  if (most == Duration{0} || record_.start - loop().turn_began() <= most) return true;
+  refusal_ = 503;
+  record_.reason = "this worker is overloaded (client.shed_lag)";
+  refusal_fields_ = "Retry-After: 1\r\n";
+  route_->metrics->shed->add();
   return false;
 }
 

@@ -59,6 +59,7 @@ class Exchange {
   bool read_head();
   bool route();
   bool check_body_size();
+  bool check_lag();
   void limit();
   aio::Task<> delay();
 

@@ -17,6 +17,8 @@ std::shared_ptr<RouteMetrics> make_route_metrics(metrics::Registry& registry, co
   }
   made->seconds = registry.histogram(
       "weir_request_seconds", "Time from a request's head to the end of its answer.", {{"route", route}});
+  made->shed = registry.counter("weir_shed_requests_total", "Requests answered 503 since a worker lagged.",
+                                {{"route", route}});
   const auto mirrored = [&](const char* result) {
     return registry.counter("weir_mirrored_requests_total", "Requests that were drawn to be mirrored.",
                             {{"route", route}, {"result", result}});

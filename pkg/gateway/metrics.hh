@@ -12,6 +12,7 @@ namespace weir::gateway {
 struct RouteMetrics {
   std::array<std::shared_ptr<metrics::Counter>, 5> requests;  // by status class: 1xx to 5xx
   std::shared_ptr<metrics::Histogram> seconds;
+  std::shared_ptr<metrics::Counter> shed;
   std::shared_ptr<metrics::Counter> mirrored;
   std::shared_ptr<metrics::Counter> not_mirrored;  // drawn for it, but not whole, or too many under way
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import os
+import signal
 import socket
 import threading
 import time
@@ -118,6 +119,27 @@ class Resilience(harness.Case):
         self.assertEqual([ask(proxy.port, "POST", body=b"x").status for _ in range(6)], [200] * 6)
         proxy.stop()
         self.assertGreater(sum(event["retries"] for event in proxy.events()), 0)
+
+    def test_a_worker_that_lags_sheds_the_requests_at_the_end_of_its_queue(self):
+        proxy = self.simple(self.origin(), client='shed_lag = "100ms"')
+        self.assertEqual(ask(proxy.port).status, 200)
+        clients = [Connection(proxy.port) for _ in range(20)]
+        for client in clients:
+            self.addCleanup(client.close)
+        until(lambda: proxy.metric("weir_connections") >= 20, "the connections")
+        # Each write takes a worker 20 ms, and all requests come at once.
+        slow = self.run_process(["strace", "-f", "-p", str(proxy.pid), "-e", "trace=write,writev,sendmsg",
+                                 "-e", "inject=write,writev,sendmsg:delay_enter=20000"])
+        until(lambda: "attached" in slow.err(), "strace")
+        proxy.signal(signal.SIGSTOP)
+        for client in clients:
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
+        proxy.signal(signal.SIGCONT)
+        statuses = [client.read_answer().status for client in clients for _ in range(3)]
+        slow.signal(signal.SIGINT)
+        self.assertEqual(set(statuses), {200, 503})
+        self.assertEqual(proxy.metric("weir_shed_requests_total"), statuses.count(503))
+        until(lambda: ask(proxy.port).status == 200, "the end of the overload")
 
     def test_statuses_are_retried_where_asked(self):
         def serve(connection):
