@@ -34,11 +34,11 @@ Lifecycle::Lifecycle(const AnyProgram& program, config::Input input, AnyConfig c
       config_(std::move(config)),
       tasks_(loop_),
       frame_(loop_),
-      ending_(loop_) {}
+      ending_(loop_),
+      listening_(workers_, take_inherited_sockets()) {}
 
 int Lifecycle::run() {
   raise_descriptor_limit();
-  inherited_ = take_inherited_sockets();
   log::configure(config_.log.format, config_.log.level);
   if (const int code = start(); code != kExitFine) {
     stop_workers();
@@ -77,55 +77,20 @@ int Lifecycle::start() {
     workers_.push_back(std::make_unique<WorkerThread>(i, *service_, counts_));
   }
   auto listening = admin_->listen(config_.admin.listen);
-  if (listening) listening = open_listeners(config_.server);
+  if (listening) listening = listening_.listen(config_.listen_points);
   if (listening) return kExitFine;
   log::error("cannot listen", {{"reason", listening.error().message},
                                {"hint", "is another process using the address? `ss -ltnp` tells"}});
   return kExitUnavailable;
 }
 
-// Opens what is new and closes what is not wanted any more; what stays is not touched: closing a socket would
-// reset those who wait in its queue.
-Result<> Lifecycle::open_listeners(const ServerSection& server) {
-  std::map<std::string, std::vector<aio::Descriptor>> opened;
-  std::map<std::string, std::string> wanted;
-  for (const Address& address : server.listen) {
-    const std::string name = address.to_string();
-    if (listening_.contains(name)) {
-      wanted[name] = listening_[name];
-      continue;
-    }
-    const bool missing = address.kind == Address::Kind::inherited_fd &&
-                         std::ranges::find(inherited_, address.fd) == inherited_.end();
-    if (missing)
-      return fail(Errc::not_found, "listen " + name + ": no such socket was handed over ($LISTEN_FDS)");
-    auto sockets = aio::open_listening(address, workers_.size());
-    if (!sockets) return std::unexpected(std::move(sockets.error()).context("listen " + name));
-    const auto bound = aio::local_address(sockets->front().get());
-    wanted[name] = bound ? bound->to_string() : name;
-    opened[name] = std::move(*sockets);
-  }
-  for (auto& [name, sockets] : opened) {
-    for (size_t i = 0; i < workers_.size(); ++i) workers_[i]->listen(name, std::move(sockets[i]));
-  }
-  for (const auto& [name, bound] : listening_) {
-    if (wanted.contains(name)) continue;
-    for (const auto& worker : workers_) worker->stop_listening(name);
-    log::info("stops listening", {{"listen", bound}});
-  }
-  listening_ = std::move(wanted);
-  return {};
-}
-
 void Lifecycle::log_ready() const {
-  for (const auto& [name, bound] : listening_) log::info("listening", {{"listen", bound}});
   for (const std::string& bound : admin_->bound()) log::info("admin endpoint", {{"listen", bound}});
-  for (const int fd : inherited_) {
-    if (!listening_.contains("fd:" + std::to_string(fd))) {
-      log::warn("a socket was handed over that the config does not use", {{"fd", std::to_string(fd)}});
-    }
+  for (const int fd : listening_.unused_inherited()) {
+    log::warn("a socket was handed over that the config does not use", {{"fd", std::to_string(fd)}});
   }
-  log::info("ready", {{"listen", listening_.empty() ? std::string() : listening_.begin()->second},
+  const auto bound = listening_.bound();
+  log::info("ready", {{"listen", bound.empty() ? std::string() : bound.front()},
                       {"workers", std::to_string(workers_.size())},
                       {"version", version()}});
 }
@@ -158,12 +123,12 @@ Result<> Lifecycle::apply(const AnyConfig& next) {
   for (const std::string& key : program_.changed_restart_keys(config_, next)) {
     log::warn("a changed key takes effect at the next start only", {{"key", key}});
   }
-  auto applied = open_listeners(next.server);
+  auto applied = listening_.listen(next.listen_points);
   if (applied) applied = admin_->listen(next.admin.listen);
   if (applied) applied = program_.reload(*service_, next);
   if (!applied) {
     // New listeners must not serve the old config: back to its own, which are all still open.
-    (void)open_listeners(config_.server);
+    (void)listening_.listen(config_.listen_points);
     (void)admin_->listen(config_.admin.listen);
     return applied;
   }
@@ -187,6 +152,7 @@ void Lifecycle::drain() {
   state_ = State::draining;
   log::info("draining", {{"timeout", format_duration(config_.server.drain_timeout)}});
   notify_service_manager("STOPPING=1\nSTATUS=draining");
+  listening_.forget_sockets();
   for (const auto& worker : workers_) {
     worker->drain([this] { loop_.post([this] { on_worker_ended(); }); });
   }

@@ -5,7 +5,7 @@
 #include "pkg/base/clock.hh"
 #include "pkg/daemon/admin.hh"
 #include "pkg/daemon/cli.hh"
-#include "pkg/daemon/worker_thread.hh"
+#include "pkg/daemon/listening.hh"
 
 namespace weir::daemon {
 
@@ -19,7 +19,6 @@ class Lifecycle {
 
   // Start, in this order. An exit code ends it.
   int start();
-  Result<> open_listeners(const ServerSection& server);
   void log_ready() const;
 
   void reload();
@@ -50,9 +49,7 @@ class Lifecycle {
   std::unique_ptr<Service> service_;
   std::unique_ptr<AdminEndpoint> admin_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
-  // Where we listen: the configured address, and the one that was bound (they differ for port 0).
-  std::map<std::string, std::string> listening_;
-  std::vector<int> inherited_;
+  Listening listening_;
   size_t workers_ended_ = 0;
   std::shared_ptr<metrics::Counter> reloads_;
   std::shared_ptr<metrics::Counter> failed_reloads_;

@@ -51,7 +51,7 @@ std::string Lifecycle::status_page() {
               with_separators(counts_.accepted->total()) + " accepted");
   service_->add_status(page);
   std::vector<std::vector<StatusPage::Cell>> rows;
-  for (const auto& [name, bound] : listening_) rows.push_back({bound});
+  for (const std::string& bound : listening_.bound()) rows.push_back({bound});
   page.table("Listening", {"Address"}, rows);
   return page.html();
 }

@@ -58,7 +58,7 @@ std::optional<Peer> peer_of(const aio::Stream& client) {
 
 // Between requests a connection is this coroutine and its stream, so what it holds across its waits is what
 // ten thousand idle clients cost.
-aio::Task<> Worker::serve(aio::Stream client) {
+aio::Task<> Worker::serve(aio::Stream client, daemon::ListenPointPtr) {
   const auto peer = peer_of(client);
   if (!peer) co_return;  // it has left already
   aio::TaskContext& task = co_await aio::this_task();

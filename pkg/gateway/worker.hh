@@ -22,7 +22,7 @@ class Worker final : public daemon::WorkerService {
          std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted);
   ~Worker() override;
 
-  aio::Task<> serve(aio::Stream client) override;
+  aio::Task<> serve(aio::Stream client, daemon::ListenPointPtr at) override;
   void on_drain() override;
 
   // A reload, on this worker's thread: requests that begin from now on see the new snapshot.
