@@ -59,8 +59,12 @@ ChunkedDecoder::Step ChunkedDecoder::decode(std::span<char> bytes) {
         take_size_byte(c);
         break;
       case State::extension:
+      case State::name:
+      case State::value:
+      case State::token:
       case State::quoted:
       case State::quoted_pair:
+      case State::quoted_end:
         take_extension_byte(c);
         break;
       case State::size_end:
@@ -113,24 +117,30 @@ void ChunkedDecoder::take_size_byte(char c) {
   }
 }
 
-// Extensions mean nothing to us and are dropped; what matters is that all readers agree on where they end.
+// Extensions mean nothing to us and are dropped; what matters is that all readers agree on where they end. So
+// their grammar is held to (RFC 9112 7.1.1), and the white space that it lets readers tolerate is refused.
 void ChunkedDecoder::take_extension_byte(char c) {
+  constexpr std::string_view kMalformed = "a malformed chunk extension";
   if (++extension_bytes_ > kMostExtensionBytes) return refuse("chunk extensions that are too long");
-  if (state_ == State::extension && c == '\r') {
+  const bool is_token_char = kTokenChars[static_cast<uint8_t>(c)];
+  const bool may_end = state_ == State::name || state_ == State::token || state_ == State::quoted_end;
+  if (may_end && c == '\r') {
     state_ = State::size_end;
-    return;
-  }
-  if (!kValueChars[static_cast<uint8_t>(c)]) return refuse("a control character in a chunk extension");
-  switch (state_) {
-    case State::quoted_pair:
-      state_ = State::quoted;
-      break;
-    case State::quoted:
-      if (c == '"') state_ = State::extension;
-      if (c == '\\') state_ = State::quoted_pair;
-      break;
-    default:
-      if (c == '"') state_ = State::quoted;
+  } else if (may_end && c == ';') {
+    state_ = State::extension;
+  } else if (state_ == State::extension && is_token_char) {
+    state_ = State::name;
+  } else if (state_ == State::name && c == '=') {
+    state_ = State::value;
+  } else if (state_ == State::value && (c == '"' || is_token_char)) {
+    state_ = c == '"' ? State::quoted : State::token;
+  } else if (state_ == State::quoted && (c == '"' || c == '\\')) {
+    state_ = c == '"' ? State::quoted_end : State::quoted_pair;
+  } else if (state_ == State::quoted || state_ == State::quoted_pair) {
+    if (!kValueChars[static_cast<uint8_t>(c)]) return refuse(kMalformed);
+    state_ = State::quoted;
+  } else if (!is_token_char || (state_ != State::name && state_ != State::token)) {
+    refuse(kMalformed);
   }
 }
 
