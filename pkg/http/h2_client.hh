@@ -16,14 +16,14 @@ namespace weir::http {
 
 // A part of a request; see H2Answer.
 struct H2Request {
-  std::string_view method;  // "": the head was sent before
-  std::string_view scheme;
-  std::string_view authority;
-  std::string_view path;  // with the query
-  std::string_view lines;
-  std::string_view piece;
+  std::string_view method = {};  // "": the head was sent before
+  std::string_view scheme = {};
+  std::string_view authority = {};
+  std::string_view path = {};  // with the query
+  std::string_view lines = {};
+  std::string_view piece = {};
   bool last = false;
-  std::string_view trailer_lines;
+  std::string_view trailer_lines = {};
 };
 
 class H2ClientStream final : public H2Stream {
@@ -38,10 +38,12 @@ class H2ClientStream final : public H2Stream {
  private:
   static constexpr size_t kMostInterim = 16;
 
+  void begin_head(H2FieldReader& fields) override;
   H2Verdict take_head(H2FieldReader& fields, bool end_of_stream) override;
 
   Method method_ = Method::other;
   size_t heads_seen_ = 0;
+  size_t heads_ready_ = 0;  // the first ones of heads_; one more may be coming in
   std::deque<ResponseHead> heads_;
 };
 

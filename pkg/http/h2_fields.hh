@@ -49,6 +49,7 @@ class H2FieldReader {
   void begin(Block block, H2Arena& arena, FieldList& fields);
   // False: no more of this block need be decoded; it is malformed, or far beyond all limits.
   bool add(std::string_view name, std::string_view value);
+  bool is_hopeless() const;  // far beyond
 
   H2Verdict finish_request(bool end_of_stream, RequestHead& out, std::string_view& scheme);
   // `request` tells whether content can follow.

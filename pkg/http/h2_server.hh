@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 
+#include "pkg/aio/scope.hh"
 #include "pkg/aio/stream.hh"
 #include "pkg/http/h2_settings.hh"
 #include "pkg/http/h2_stream.hh"
@@ -24,10 +25,10 @@ namespace weir::http {
 // ends, and need be no longer.
 struct H2Answer {
   int status = 0;  // 0: the head was sent before
-  std::string_view lines;
-  std::string_view piece;          // of the content; with nothing of it, `last` ends the stream with the head
-  bool last = false;               // no content follows
-  std::string_view trailer_lines;  // with `last` only
+  std::string_view lines = {};
+  std::string_view piece = {};  // of the content; with nothing of it, `last` ends the stream with the head
+  bool last = false;            // no content follows
+  std::string_view trailer_lines = {};  // with `last` only
 };
 
 class H2ServerStream final : public H2Stream {
@@ -46,6 +47,7 @@ class H2ServerStream final : public H2Stream {
   Send send(const H2Answer& part, aio::Deadline deadline);
 
  private:
+  void begin_head(H2FieldReader& fields) override;
   H2Verdict take_head(H2FieldReader& fields, bool end_of_stream) override;
 };
 

@@ -7,6 +7,7 @@
 
 #include "pkg/aio/frame_pool.hh"
 #include "pkg/http/body_source.hh"
+#include "pkg/http/h2_code.hh"
 #include "pkg/http/h2_fields.hh"
 
 namespace weir::http {
@@ -22,22 +23,6 @@ enum class H2End : uint8_t {
   lost,      // the connection ended
 };
 
-// Codes of RFC 9113 section 7.
-struct H2Code {
-  static constexpr uint32_t kNoError = 0x0;
-  static constexpr uint32_t kProtocolError = 0x1;
-  static constexpr uint32_t kInternalError = 0x2;
-  static constexpr uint32_t kFlowControlError = 0x3;
-  static constexpr uint32_t kStreamClosed = 0x5;
-  static constexpr uint32_t kFrameSizeError = 0x6;
-  static constexpr uint32_t kRefusedStream = 0x7;
-  static constexpr uint32_t kCancel = 0x8;
-  static constexpr uint32_t kCompressionError = 0x9;
-  static constexpr uint32_t kEnhanceYourCalm = 0xb;
-  static constexpr uint32_t kHttp11Required = 0xd;
-};
-std::string_view h2_code_name(uint32_t code);
-
 class H2Stream : public BodySource, public aio::detail::PooledFrame {
  public:
   H2Stream(const H2Stream&) = delete;
@@ -51,8 +36,8 @@ class H2Stream : public BodySource, public aio::detail::PooledFrame {
   // Why nothing more comes or goes, as an error: refused (safe to try again), closed (reset or lost).
   Error failure() const;
 
-  // Ends the stream in both directions. The slot it takes among the connection's concurrent streams stays
-  // taken until this object is gone, for the work done for it is only over then.
+  // Ends the stream in both directions; `code` is one of H2Code. The slot it takes among the connection's
+  // concurrent streams stays taken until this object is gone, for the work done for it is only over then.
   void reset(uint32_t code);
   // While set, the stream's end before its time, by the peer or with the connection, cancels `task`; for work
   // that is in vain without the peer. Null ends it.
@@ -77,12 +62,13 @@ class H2Stream : public BodySource, public aio::detail::PooledFrame {
   explicit H2Stream(H2Core& core);
 
   struct Content {
-    std::string_view piece;
+    std::string_view piece = {};
     bool last = false;
-    std::string_view trailer_lines;
+    std::string_view trailer_lines = {};
   };
 
-  // The head's fields are complete; the verdict on them.
+  // A head's fields begin to come in; they are complete: the verdict on them.
+  virtual void begin_head(H2FieldReader& fields) = 0;
   virtual H2Verdict take_head(H2FieldReader& fields, bool end_of_stream) = 0;
   // Nothing happens to the content before the next send: what `content` points to must stay until it is sent.
   void stage(const Content& content);
@@ -94,6 +80,7 @@ class H2Stream : public BodySource, public aio::detail::PooledFrame {
   H2Arena arena_;
   bool remote_done_ = false;  // all was received
   bool local_done_ = false;   // all was sent
+  bool head_done_ = false;    // what comes next are trailers
 
  private:
   friend class H2Core;
@@ -101,6 +88,8 @@ class H2Stream : public BodySource, public aio::detail::PooledFrame {
   void end_as(H2End how, uint32_t code);
   bool is_sent() const { return staged_.piece.empty() && !staged_.last; }
 
+  bool is_closed_ = false;    // nothing need be said to end it
+  bool occupies_ = true;      // a place among the concurrent streams
   H2Stream* next_ = nullptr;  // in the core's list
   H2Stream** link_ = nullptr;
   int32_t id_ = 0;
