@@ -1,38 +1,11 @@
 #include "pkg/http/chunked.hh"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "pkg/http/syntax.hh"
 
 namespace weir::http {
-namespace {
-
-// RFC 9110 6.5.1: what frames, routes, authenticates or controls a message cannot come behind it. There are
-// servers that make one table of head and trailer fields, and some that take "_" for "-" in it.
-bool may_be_trailer(std::string_view name) {
-  constexpr std::array<std::string_view, 3> kDigests{"content-digest", "content-md5", "date"};
-  constexpr std::array<std::string_view, 6> kFamilies{"access-control-", "content-", "if-",
-                                                      "proxy-",          "sec-",     "x-forwarded-"};
-  constexpr std::array<std::string_view, 15> kOthers{
-      "age",    "cache-control", "expires", "location",    "max-forwards",
-      "origin", "pragma",        "range",   "retry-after", "set-cookie",
-      "vary",   "via",           "warning", "x-real-ip",   "www-authenticate"};
-  constexpr size_t kLongest = 17;  // of all names and families that are looked for
-  std::array<char, kLongest + 1> buffer;
-  const size_t length = std::min(name.size(), buffer.size());
-  std::ranges::transform(name.substr(0, length), buffer.begin(),
-                         [](char c) { return c == '_' ? '-' : ascii_lower(c); });
-  const std::string_view plain(buffer.data(), length);
-  if (std::ranges::find(kDigests, plain) != kDigests.end()) return true;
-  if (field_id(plain) != FieldId::other) return false;
-  const auto begins = [plain](std::string_view family) { return plain.starts_with(family); };
-  if (std::ranges::any_of(kFamilies, begins)) return false;
-  return std::ranges::find(kOthers, plain) == kOthers.end();
-}
-
-}  // namespace
 
 void ChunkedDecoder::refuse(std::string_view reason) {
   state_ = State::failed;
