@@ -18,7 +18,7 @@ class Worker final : public daemon::WorkerService {
  public:
   // `events` is shared by all workers; null when the access log is off.
   Worker(daemon::Worker& frame, std::shared_ptr<const Snapshot> snapshot,
-         std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted);
+         std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted, daemon::EventHub& changes);
   ~Worker() override;
 
   aio::Task<> serve(aio::Stream client) override;
@@ -35,6 +35,7 @@ class Worker final : public daemon::WorkerService {
   Random& random() { return random_; }
   http::DateField& date() { return date_; }
   const RouteMetrics& unrouted() const { return unrouted_; }
+  daemon::EventHub& changes() { return changes_; }  // of state, for /events of the admin endpoint
   // Where an access event is appended, or null when nobody wants it.
   std::string* events() { return events_ ? &pending_events_ : nullptr; }
   void flush_events();  // when there are enough of them to be worth it
@@ -67,6 +68,7 @@ class Worker final : public daemon::WorkerService {
   Random random_;
   http::DateField date_;
   RouteMetrics unrouted_;
+  daemon::EventHub& changes_;
 };
 
 }  // namespace weir::proxy

@@ -4,12 +4,12 @@ namespace weir::daemon {
 
 const std::string_view kPageStyle = R"(:root{color-scheme:light dark;
 --ink:#18212b;--soft:#5a6876;--line:#e1e6ec;--page:#f3f5f8;--card:#fff;--hover:#f6f9fc;--track:#e4eaf1;
---accent:#1769aa;--area:rgba(23,105,170,.12);
+--shade:rgba(24,33,43,.16);--accent:#1769aa;--area:rgba(23,105,170,.12);
 --good:#14713f;--good-back:#e3f4ea;--warning:#8a5200;--warning-back:#fcf0d9;--bad:#b3261e;--bad-back:#fbe6e4;
 --info:#1a5fa0;--info-back:#e4effa;--muted:#5a6876;--muted-back:#ebeff3}
 @media(prefers-color-scheme:dark){:root{
 --ink:#e3e8ee;--soft:#94a2b1;--line:#29343f;--page:#0f151b;--card:#171f27;--hover:#1c2630;--track:#2a3642;
---accent:#63b0f2;--area:rgba(99,176,242,.16);
+--shade:rgba(0,0,0,.6);--accent:#63b0f2;--area:rgba(99,176,242,.16);
 --good:#5bd08f;--good-back:#143223;--warning:#ebb253;--warning-back:#3a2a0c;--bad:#ff8a80;--bad-back:#431c1a;
 --info:#78b8f5;--info-back:#152e47;--muted:#94a2b1;--muted-back:#26313c}}
 *{box-sizing:border-box}
@@ -17,7 +17,7 @@ html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;
 font-variant-numeric:tabular-nums}
-main,footer{max-width:1240px;margin:0 auto;padding:0 20px}
+main,footer{max-width:1400px;margin:0 auto;padding:0 20px}
 header{display:flex;flex-wrap:wrap;align-items:center;gap:8px 14px;padding:22px 0 18px}
 h1{font-size:23px;line-height:1.2;margin:0;letter-spacing:-.01em}
 .version{color:var(--soft);font-size:13px}
@@ -41,9 +41,13 @@ details[open]>summary::before{transform:translateY(-2px) rotate(45deg)}
 summary:hover{background:var(--hover)}
 summary:focus-visible,a:focus-visible,.scroll:focus-visible{outline:2px solid var(--accent);outline-offset:-2px}
 summary .detail{font-weight:400;margin-left:auto}
-.scroll{overflow-x:auto;border-top:1px solid var(--line)}
-table{border-collapse:collapse;width:100%}
-th,td{padding:7px 12px;text-align:left;white-space:nowrap}
+.count{color:var(--soft);font-weight:400}
+.scroll{overflow-x:auto;border-top:1px solid var(--line);
+background:linear-gradient(to left,var(--card) 30%,transparent) 100% 0/40px 100% no-repeat local,
+linear-gradient(to left,var(--shade),transparent) 100% 0/16px 100% no-repeat scroll}
+table{border-collapse:collapse;width:100%;font-size:14px}
+th,td{padding:7px 10px;text-align:left;white-space:nowrap}
+td:first-child{max-width:19em;overflow:hidden;text-overflow:ellipsis}
 th:first-child,td:first-child{padding-left:16px;position:sticky;left:0;background:var(--card);z-index:1}
 th:last-child,td:last-child{padding-right:16px}
 tbody tr+tr>*{border-top:1px solid var(--line)}
@@ -52,7 +56,8 @@ thead th{color:var(--soft);font-weight:500;font-size:13px;padding-top:9px;paddin
 th.n,td.n{text-align:right}
 .empty{padding:14px 16px;color:var(--soft);border-top:1px solid var(--line)}
 .badge{display:inline-flex;align-items:center;gap:6px;padding:1px 10px 1px 8px;border-radius:99px;font-size:13px;
-font-weight:500;white-space:nowrap;color:var(--tone);background:var(--back)}
+font-weight:500;line-height:20px;white-space:nowrap;vertical-align:middle;color:var(--tone);
+background:var(--back)}
 .badge::before{content:"";width:7px;height:7px;border-radius:50%;background:currentColor}
 .good{--tone:var(--good);--back:var(--good-back)}
 .warning{--tone:var(--warning);--back:var(--warning-back)}
@@ -60,8 +65,9 @@ font-weight:500;white-space:nowrap;color:var(--tone);background:var(--back)}
 .info{--tone:var(--info);--back:var(--info-back)}
 .muted{--tone:var(--muted);--back:var(--muted-back)}
 .muted.badge::before,.info.badge::before{background:none;border:2px solid currentColor}
-.why{color:var(--soft);font-size:13px;margin-left:8px}
-.drawn{display:inline-flex;align-items:center;justify-content:flex-end;gap:10px}
+.why{color:var(--soft);font-size:13px;margin-left:8px;vertical-align:middle}
+.drawn{display:inline-flex;vertical-align:middle;align-items:center;justify-content:flex-end;gap:10px}
+.drawn .text{min-width:3.9em}
 svg{display:block;flex:none}
 .share{width:56px;height:6px;border-radius:3px;background:var(--track)}
 .share rect{fill:var(--accent)}
@@ -76,10 +82,12 @@ main,footer{padding-left:12px;padding-right:12px}
 header{padding:16px 0 14px}
 .figures{grid-template-columns:1fr 1fr;gap:8px}
 .figure{padding:10px 12px}
+.figure:last-child:nth-child(odd){grid-column:1/-1}
 .value{font-size:20px}
 .figure .spark{position:static;width:100%;height:22px;margin-top:4px}
 summary{padding:11px 12px}
 summary .detail{margin-left:0;flex-basis:100%;padding-left:20px}
+.why{display:block;margin:2px 0 0;width:max-content;max-width:44vw;white-space:normal}
 th,td{padding-left:9px;padding-right:9px}
 th:first-child,td:first-child{padding-left:12px;max-width:46vw;overflow:hidden;text-overflow:ellipsis}
 }

@@ -14,7 +14,7 @@ void RateHistory::sample(uint64_t total, MonotonicTime now) {
   // A timer that wakes a little early must not make every second point come an interval late.
   if (now - at_ < kInterval - kInterval / 10) return;
   const std::chrono::duration<double> passed = now - at_;
-  const uint64_t grown = total >= total_ ? total - total_ : total;  // it has begun anew
+  const uint64_t grown = total >= total_ ? total - total_ : 0;  // what it counts has changed
   points_[count_++ % kPoints] = static_cast<float>(static_cast<double>(grown) / passed.count());
   total_ = total;
   at_ = now;

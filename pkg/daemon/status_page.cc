@@ -72,12 +72,16 @@ void append_bar(std::string& out, double share) {
          std::to_string(width) + "\" height=\"6\"></rect></svg>";
 }
 
+bool has_line(const std::vector<double>& points) {
+  return points.size() > 1 && std::ranges::any_of(points, [](double point) { return point > 0; });
+}
+
 // A line from the oldest point to the newest over its area, as high as its highest point.
 void append_line(std::string& out, const std::vector<double>& points) {
   constexpr double kWidth = 120;
   constexpr double kHeight = 24;
-  if (points.size() < 2) return;
-  const double highest = std::max(*std::ranges::max_element(points), 1e-9);
+  if (!has_line(points)) return;
+  const double highest = *std::ranges::max_element(points);
   std::string line;
   for (size_t i = 0; i < points.size(); ++i) {
     const double x = kWidth * static_cast<double>(i) / static_cast<double>(points.size() - 1);
@@ -89,9 +93,17 @@ void append_line(std::string& out, const std::vector<double>& points) {
          "\"></polyline></svg>";
 }
 
+constexpr size_t kLongText = 20;
+
 void append_cell(std::string& out, const StatusPage::Cell& cell) {
-  out += cell.is_number ? "<td class=\"n\">" : "<td>";
-  const bool is_drawn = cell.share >= 0 || cell.points.size() > 1;
+  out += cell.is_number ? "<td class=\"n\"" : "<td";
+  if (cell.text.size() > kLongText) {  // the first column may be cut
+    out += " title=\"";
+    append_escaped(out, cell.text);
+    out += '"';
+  }
+  out += '>';
+  const bool is_drawn = cell.share >= 0 || !cell.points.empty();
   if (cell.tone != StatusPage::Tone::plain) {
     append_badge(out, cell.text, cell.tone);
     if (!cell.why.empty()) append_element(out, "span", "why", cell.why);
@@ -236,7 +248,7 @@ void StatusPage::table(std::string_view title, const Columns& columns, const Row
   std::string& out = card.html;
   out += "<details class=\"card\" id=\"" + card.id + "\" open=\"\"><summary>";
   append_element(out, "span", "title", title);
-  if (!rows.empty()) append_element(out, "span", "detail", with_separators(rows.size()));
+  if (!rows.empty()) append_element(out, "span", "count", with_separators(rows.size()));
   out += "</summary>";
   append_table(out, title, columns, rows);
   out += "</details>";

@@ -46,10 +46,10 @@ class StatusPage {
   // Rows that belong together, such as the servers of a pool.
   struct Group {
     std::string name;
-    std::string state;  // beside the name: "3 of 4 up"
+    std::string state = {};  // beside the name: "3 of 4 up"
     Tone tone = Tone::plain;
-    std::string detail;  // "round robin, 12 in flight"
-    Rows rows;
+    std::string detail = {};  // "round robin, 12 in flight"
+    Rows rows = {};
     bool is_open = true;  // at first; who looks may fold it
   };
 

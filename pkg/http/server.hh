@@ -33,9 +33,9 @@ using Producer = std::function<aio::Task<>(BodyWriter& out)>;
 struct ServerResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
-  std::string fields;      // further lines, each with CRLF
-  Producer producer = {};  // instead of `body`; not called for HEAD
+  std::string body = {};
+  std::string fields = {};  // further lines, each with CRLF
+  Producer producer = {};   // instead of `body`; not called for HEAD
 };
 
 struct ServerLimits {
