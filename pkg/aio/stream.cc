@@ -303,7 +303,7 @@ Result<Address> Stream::peer_address() const {
 }
 
 bool Stream::is_raw() const {
-  return true;
+  return !is_tls();
 }
 
 void Stream::hold_reading() {

@@ -48,11 +48,12 @@ int Lifecycle::run() {
   }
   const aio::SignalWatch terminate(loop_, SIGTERM, [this] { drain(); });
   const aio::SignalWatch interrupt(loop_, SIGINT, [this] { drain(); });
-  const aio::SignalWatch hang_up(loop_, SIGHUP, [this] { reload(); });
+  const aio::SignalWatch hang_up(loop_, SIGHUP, [this] { (void)reload(); });  // it has logged the error
   const aio::SignalWatch user(loop_, SIGUSR1, [this] { service_->reopen_files(); });
   frame_.spawn(watch_loops());
   state_ = State::serving;
   log_ready();
+  events_.publish("state", {{"state", state_name()}});
   notify_service_manager("READY=1\nSTATUS=serving");
   loop_.run();
   log::info("ended");
@@ -67,9 +68,12 @@ int Lifecycle::start() {
   }
   service_ = std::move(*service);
   admin_ = std::make_unique<AdminEndpoint>(
-      loop_, AdminEndpoint::Content{[this] { return state_ == State::serving && service_->is_ready(); },
-                                    [this] { return metrics_.text(); }, [this] { return config_.json; },
-                                    [this] { return status_page(); }});
+      loop_,
+      AdminEndpoint::Content{[this] { return state_ == State::serving && service_->is_ready(); },
+                             [this] { return metrics_.text(); }, [this] { return config_.json; },
+                             [this] { return status_page(); }},
+      events_, metrics_);
+  add_api_routes(admin_->api());
   admin_->set_token(config_.admin.token);
   register_metrics();
   counts_.most = config_.server.max_connections;
@@ -95,8 +99,8 @@ void Lifecycle::log_ready() const {
                       {"version", version()}});
 }
 
-void Lifecycle::reload() {
-  if (state_ != State::serving) return;
+Result<> Lifecycle::reload(config::Problems* problems) {
+  if (state_ != State::serving) return fail(Errc::unavailable, "the daemon is ending");
   notify_reloading();
   auto loaded = program_.load(input_);
   Result<> applied;
@@ -104,6 +108,7 @@ void Lifecycle::reload() {
     for (const config::Problem& problem : loaded.error())
       log::error("config", {{"problem", config::render(problem)}});
     applied = fail(Errc::invalid, std::to_string(loaded.error().size()) + " errors in the config");
+    if (problems != nullptr) *problems = std::move(loaded.error());
   } else {
     applied = apply(*loaded);
   }
@@ -111,12 +116,15 @@ void Lifecycle::reload() {
     reloads_->add();
     last_reload_->set(std::chrono::system_clock::to_time_t(WallTime::clock::now()));
     log::info("config reloaded");
+    events_.publish("config_reloaded");
     notify_service_manager("READY=1\nSTATUS=serving");
   } else {
     failed_reloads_->add();
     log::error("config not reloaded; the old one stays in force", {{"reason", applied.error().message}});
+    events_.publish("config_reload_failed", {{"reason", applied.error().message}});
     notify_service_manager("READY=1\nSTATUS=serving; the last reload failed");
   }
+  return applied;
 }
 
 Result<> Lifecycle::apply(const AnyConfig& next) {
@@ -151,6 +159,7 @@ void Lifecycle::drain() {
   if (state_ != State::serving) return;
   state_ = State::draining;
   log::info("draining", {{"timeout", format_duration(config_.server.drain_timeout)}});
+  events_.publish("state", {{"state", state_name()}});
   notify_service_manager("STOPPING=1\nSTATUS=draining");
   listening_.forget_sockets();
   for (const auto& worker : workers_) {

@@ -21,7 +21,8 @@ class Lifecycle {
   int start();
   void log_ready() const;
 
-  void reload();
+  // The errors of a config that cannot be loaded go to `problems`, where one is given.
+  Result<> reload(config::Problems* problems = nullptr);
   Result<> apply(const AnyConfig& next);
   void drain();
   void on_worker_ended();
@@ -31,7 +32,14 @@ class Lifecycle {
   void stop_workers();
 
   void register_metrics();
-  std::string status_page();
+  StatusPage status_page();
+  std::string_view state_name() const;
+
+  // The routes of the admin API that every daemon has.
+  void add_api_routes(Api& api);
+  ApiResponse get_status() const;
+  ApiResponse post_reload(ApiRequest& request);
+  ApiResponse put_log(ApiRequest& request);
 
   const AnyProgram& program_;
   const config::Input input_;
@@ -44,7 +52,8 @@ class Lifecycle {
   aio::Scope frame_;   // our own
   aio::Scope ending_;  // end(), which waits for both
   metrics::Registry metrics_;
-  Frame service_frame_{loop_, tasks_, metrics_};
+  EventHub events_{loop_, WallTime::clock::now()};
+  Frame service_frame_{loop_, tasks_, metrics_, events_};
   ConnectionCounts counts_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<AdminEndpoint> admin_;

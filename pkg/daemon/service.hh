@@ -7,6 +7,8 @@
 #include "pkg/aio/scope.hh"
 #include "pkg/aio/socket.hh"
 #include "pkg/aio/stream.hh"
+#include "pkg/daemon/api.hh"
+#include "pkg/daemon/event_hub.hh"
 #include "pkg/daemon/status_page.hh"
 #include "pkg/metrics/registry.hh"
 
@@ -58,6 +60,8 @@ class Service {
 
   // What follows is called on the main thread.
   virtual void add_status(StatusPage&) {}
+  // What the daemon can be asked and told at run time, beside what the frame offers. Asked for once.
+  virtual std::vector<ApiRoute> api_routes() { return {}; }
   virtual bool is_ready() const { return true; }
   virtual void reopen_files() {}
   // All workers have ended: write out what is left.
@@ -69,6 +73,7 @@ struct Frame {
   aio::Loop& loop;    // the main thread's, for work that is not a connection's
   aio::Scope& tasks;  // on that loop; cancelled when the daemon ends
   metrics::Registry& metrics;
+  EventHub& events;  // for changes of state that operators and programs want to hear of
 };
 
 }  // namespace weir::daemon

@@ -28,8 +28,8 @@ class Worker::IdleMark {
 };
 
 Worker::Worker(daemon::Worker& frame, std::shared_ptr<const Snapshot> snapshot,
-               std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted)
-    : frame_(frame), unrouted_(std::move(unrouted)) {
+               std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted, daemon::EventHub& changes)
+    : frame_(frame), unrouted_(std::move(unrouted)), changes_(changes) {
   adopt(std::move(snapshot), std::move(events));
   frame_.tasks().spawn(tick());
 }
