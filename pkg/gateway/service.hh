@@ -6,8 +6,8 @@
 #include <mutex>
 #include <vector>
 
-#include "pkg/gateway/worker.hh"
 #include "pkg/daemon/rate_history.hh"
+#include "pkg/gateway/worker.hh"
 
 namespace weir::gateway {
 
