@@ -17,6 +17,8 @@ H2Verdict H2ClientStream::take_head(H2FieldReader& fields, bool end_of_stream) {
     verdict.kind = H2Verdict::Kind::malformed;
   head_done_ = head.status >= 200;
   if (verdict.kind == H2Verdict::Kind::ok) ++heads_ready_;
+  // Answers to HEAD and 304 tell the length of what they leave out.
+  promised_ = head.framing.kind == BodyKind::none ? 0 : fields.content_length();
   return verdict;
 }
 

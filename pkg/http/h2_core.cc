@@ -41,12 +41,6 @@ struct H2Core::Callbacks {
                ? 0
                : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
-  // nghttp2 would leave out a field it does not like and go on.
-  static int invalid_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf*, nghttp2_rcbuf*,
-                            uint8_t, void* user_data) {
-    core(user_data).reject(frame->hd.stream_id, H2Code::kProtocolError);
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  }
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
     core(user_data).on_frame(*frame);
     return 0;
@@ -90,7 +84,6 @@ struct H2Core::Callbacks {
       if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
       nghttp2_session_callbacks_set_on_begin_headers_callback(made, begin_headers);
       nghttp2_session_callbacks_set_on_header_callback2(made, header);
-      nghttp2_session_callbacks_set_on_invalid_header_callback2(made, invalid_header);
       nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame_received);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, invalid_frame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data_chunk);
@@ -110,7 +103,9 @@ struct H2Core::Callbacks {
       if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
       nghttp2_option_set_no_auto_window_update(made, 1);
       nghttp2_option_set_no_closed_streams(made, 1);
-      // The budget is ours and a stricter one.
+      // Messages are ours to judge: nghttp2 would leave out a field it does not like, or reset a stream
+      // where an answer says more. So is the budget, which is a stricter one.
+      nghttp2_option_set_no_http_messaging(made, 1);
       nghttp2_option_set_stream_reset_rate_limit(made, 1'000'000, 1'000'000);
       return std::unique_ptr<nghttp2_option, decltype(&nghttp2_option_del)>(made, nghttp2_option_del);
     }();
@@ -253,7 +248,6 @@ void H2Core::announce_end() {
   leaving_ = true;
   if (role_ == Role::client) return end_now();
   nghttp2_submit_shutdown_notice(session_);
-  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   owner_.on_output();
 }
 
@@ -345,13 +339,17 @@ void H2Core::on_stream_frame(H2Stream& stream, const nghttp2_frame& frame) {
   const bool end_of_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (frame.hd.type == NGHTTP2_HEADERS) {
     const bool is_head = !stream.head_done_;
-    const H2Verdict verdict = is_head ? stream.take_head(fields_, end_of_stream) : fields_.finish_trailers();
+    H2Verdict verdict = is_head ? stream.take_head(fields_, end_of_stream) : fields_.finish_trailers();
+    // RFC 9113 8.1: nothing follows trailers.
+    if (!is_head && !end_of_stream) verdict.kind = H2Verdict::Kind::malformed;
     if (verdict.kind == H2Verdict::Kind::malformed) return reject(stream.id_, H2Code::kProtocolError);
-    stream.remote_done_ = end_of_stream;
-    if (incoming_.get() == &stream) owner_.on_request(std::move(incoming_));
-  } else if (end_of_stream) {
-    stream.remote_done_ = true;
   }
+  // RFC 9113 8.1.1: as much content as content-length says, and no more.
+  const uint64_t promised = stream.promised_.value_or(stream.received_);
+  if (stream.received_ > promised || (end_of_stream && stream.received_ < promised))
+    return reject(stream.id_, H2Code::kProtocolError);
+  stream.remote_done_ = end_of_stream;
+  if (incoming_.get() == &stream) owner_.on_request(std::move(incoming_));
   stream.fresh_ += H2Guard::kFrameHead;
   stream.input_.set();
 }
@@ -361,6 +359,12 @@ void H2Core::on_data(int32_t id, std::string_view data) {
   if (stream == nullptr || stream->end_ != H2End::open) {
     nghttp2_session_consume_connection(session_, data.size());
     return;
+  }
+  stream->received_ += data.size();
+  // A head that is still to come, or content beyond what it says: nothing of it is to be seen.
+  if (!stream->head_done_ || stream->received_ > stream->promised_.value_or(stream->received_)) {
+    nghttp2_session_consume_connection(session_, data.size());
+    return reject(id, H2Code::kProtocolError);
   }
   stream->incoming_ += data;
   stream->fresh_ += data.size();
@@ -397,6 +401,8 @@ void H2Core::on_frame_sent(const nghttp2_frame& frame) {
       guard_.discard(static_cast<uint32_t>(frame.hd.stream_id));
       break;
     case NGHTTP2_GOAWAY:
+      // Behind the notice, for nghttp2 would send a PING before it: who answers has read the notice.
+      if (leaving_ && !end_announced_) nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
       // nghttp2 finds faults too.
       if (frame.goaway.error_code != H2Code::kNoError && !fault_)
         fault_ = {frame.goaway.error_code, h2_code_name(frame.goaway.error_code)};

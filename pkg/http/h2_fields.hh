@@ -55,6 +55,7 @@ class H2FieldReader {
   // `request` tells whether content can follow.
   H2Verdict finish_response(bool end_of_stream, Method request, ResponseHead& out);
   H2Verdict finish_trailers();
+  std::optional<uint64_t> content_length() const { return content_length_; }
 
  private:
   void add_pseudo(std::string_view name, std::string_view value);

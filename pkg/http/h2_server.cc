@@ -13,6 +13,7 @@ H2Verdict H2ServerStream::take_head(H2FieldReader& fields, bool end_of_stream) {
   head_done_ = true;
   const H2Verdict verdict = fields.finish_request(end_of_stream, head, scheme);
   if (verdict.kind == H2Verdict::Kind::refused) refusal = verdict.refusal;
+  promised_ = fields.content_length();
   return verdict;
 }
 

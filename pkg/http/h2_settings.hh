@@ -15,7 +15,7 @@
 namespace weir::http {
 
 struct H2Settings {
-  HeadLimits head;
+  HeadLimits head = {};
   uint32_t max_concurrent_streams = 128;
   uint32_t stream_window = 128 * 1024;
   uint32_t connection_window = 1024 * 1024;

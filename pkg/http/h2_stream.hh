@@ -78,9 +78,10 @@ class H2Stream : public BodySource, public aio::detail::PooledFrame {
 
   H2Core* core_;  // null: the connection is gone
   H2Arena arena_;
-  bool remote_done_ = false;  // all was received
-  bool local_done_ = false;   // all was sent
-  bool head_done_ = false;    // what comes next are trailers
+  bool remote_done_ = false;          // all was received
+  bool local_done_ = false;           // all was sent
+  bool head_done_ = false;            // what comes next are trailers
+  std::optional<uint64_t> promised_;  // bytes of content, by the head
 
  private:
   friend class H2Core;
@@ -98,9 +99,10 @@ class H2Stream : public BodySource, public aio::detail::PooledFrame {
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
 
-  std::string incoming_;  // received, not yet taken
-  std::string piece_;     // taken, not yet released
-  size_t fresh_ = 0;      // bytes received since the last look
+  uint64_t received_ = 0;  // bytes of content
+  std::string incoming_;   // received, not yet taken
+  std::string piece_;      // taken, not yet released
+  size_t fresh_ = 0;       // bytes received since the last look
   uint64_t content_bytes_ = 0;
   FieldList trailers_;
   aio::Event input_;
