@@ -106,6 +106,12 @@ class Resolve final : public Operation {
   int error_ = 0;
 };
 
+int socket_option(int fd, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
 }  // namespace
 
 Task<Result<Stream>> connect(Loop& loop, Address address, Deadline deadline) {
@@ -120,14 +126,13 @@ Task<Result<Stream>> connect(Loop& loop, Address address, Deadline deadline) {
 }
 
 Result<Stream> adopt(Loop& loop, Descriptor socket) {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  if (getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
-    return fail(Errc::invalid, "adopt a socket: it is not connected");
-  }
-  const bool is_unix = peer.ss_family == AF_UNIX;
-  if (!is_unix && peer.ss_family != AF_INET && peer.ss_family != AF_INET6) {
-    return fail(Errc::invalid, "adopt a socket: neither TCP nor Unix");
+  // That it has a peer is not asked: where both sides have finished it has none, and may yet hold bytes.
+  const int family = socket_option(socket.get(), SO_DOMAIN);
+  const bool is_unix = family == AF_UNIX;
+  const bool is_known = is_unix || family == AF_INET || family == AF_INET6;
+  if (!is_known || socket_option(socket.get(), SO_TYPE) != SOCK_STREAM ||
+      socket_option(socket.get(), SO_ACCEPTCONN) != 0) {
+    return fail(Errc::invalid, "adopt a socket: not a connection over TCP or a Unix socket");
   }
   auto* state = new Stream::State(loop, is_unix);
   Stream stream(state);

@@ -13,7 +13,7 @@ namespace weir::aio {
 Task<Result<Stream>> connect(Loop& loop, Address address, Deadline deadline);
 
 // The stream of a connected TCP or Unix socket that came from elsewhere: from another process, say. It
-// receives from then on. Errors: invalid (not a connected socket of these kinds).
+// receives from then on. Errors: invalid (not a connection of these kinds).
 Result<Stream> adopt(Loop& loop, Descriptor socket);
 
 // All stream addresses of a name, by the system's resolver, on a thread of libuv's.

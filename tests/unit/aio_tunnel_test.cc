@@ -468,10 +468,11 @@ TEST_CASE("many tunnels at once each carry their own") {
   });
 }
 
-TEST_CASE("only a connected socket is adopted") {
+TEST_CASE("only a connection is adopted") {
   Loop loop;
-  Descriptor unconnected(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  CHECK(adopt(loop, std::move(unconnected)).error().code == Errc::invalid);
+  auto listening = open_listening(kAnyPort, 1);
+  CHECK(adopt(loop, std::move(listening->front())).error().code == Errc::invalid);
+  CHECK(adopt(loop, Descriptor(socket(AF_INET, SOCK_DGRAM, 0))).error().code == Errc::invalid);
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   const Descriptor other(ends[1]);
