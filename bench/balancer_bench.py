@@ -32,7 +32,7 @@ SECTIONS = [
             lambda port, seconds: run_wrk(f"http://127.0.0.1:{port}{PATH}", seconds, 64)),
     Section("tcp-new", "L4: a connection for each request, 64 at a time", "tcp", "conn",
             lambda port, seconds: run_wrk(f"http://127.0.0.1:{port}{PATH}", seconds, 64, CLOSE)),
-    Section("tcp-bulk", "L4: bodies of 64 MiB, 4 connections", "tcp", "GB",
+    Section("tcp-bulk", "L4: bodies of 64 MiB, 4 connections", "bulk", "GB",
             lambda port, seconds: run_loader("bulk", port, seconds, 4)),
     Section("http", "HTTP/1.1, 64 connections", "http", "req",
             lambda port, seconds: run_wrk(f"http://127.0.0.1:{port}{PATH}", seconds, 64)),
@@ -52,6 +52,7 @@ SECTIONS = [
 
 PROBES = [  # port, how curl is to speak to it, the version it must then report, X-Forwarded-Proto at the backend
     ("tcp", ["--http1.1"], "1.1", ""),
+    ("bulk", ["--http1.1"], "1.1", ""),
     ("http", ["--http1.1"], "1.1", "http"),
     ("https", ["--http1.1", "--tlsv1.3"], "1.1", "https"),
     ("https", ["--http2", "--tlsv1.3"], "2", "https"),
@@ -84,7 +85,8 @@ def verify(server, pem):
 
     def expect(what, found, wanted):
         if found != wanted:
-            raise SystemExit(f"{server.name} is not set up as it should be: {what}: {found!r}, not {wanted!r}\n{server.log()}")
+            raise SystemExit(f"{server.name} is not set up as it should be: {what}: {found!r}, not {wanted!r}\n"
+                             + server.log())
     for port_name, flags, version, proto in PROBES:
         if port_name not in server.ports:
             continue
@@ -112,13 +114,15 @@ def run_section(section, servers, seconds, rounds):
 
 def print_summary(results, names):
     """What an operation costs, by section and contestant."""
-    print(f"\n== CPU time for each operation\n{'':24}" + "".join(f"{name:>15}" for name in names) + f"{'weir/best peer':>16}")
+    heads = "".join(f"{name:>15}" for name in [*names, "weir/best peer"])
+    print(f"\n== CPU time for each operation\n{'':24}{heads}")
     for section, rows in results.items():
         column = next(iter(next(iter(rows.values()))))
-        cells = "".join(f"{rows[name][column]:15.3f}" if name in rows else f"{'-':>15}" for name in names)
+        cells = [side_by_side.rounded(rows[name][column]) if name in rows else "-" for name in names]
         peers = [name for name in rows if name != WEIR]
-        ratio = f"{rows[WEIR][column] / side_by_side.best_of(rows, column, peers):16.2f}" if WEIR in rows and peers else ""
-        print(f"{section:11}{column.removeprefix('CPU '):>13}{cells}{ratio}")
+        if WEIR in rows and peers:
+            cells.append(f"{rows[WEIR][column] / side_by_side.best_of(rows, column, peers):.2f}")
+        print(f"{section:11}{column.removeprefix('CPU '):>13}" + "".join(f"{cell:>15}" for cell in cells))
 
 
 def measure_all(servers, sections, seconds, rounds):

@@ -144,7 +144,8 @@ def start_proxies(weir, backend_port, directory):
 
 def show_throughput(proxies, seconds, rounds):
     def load(server, duration=seconds):
-        return side_by_side.run_wrk(f"http://127.0.0.1:{server.ports['http']}{side_by_side.PATH}", duration, CONNECTIONS)
+        url = f"http://127.0.0.1:{server.ports['http']}{side_by_side.PATH}"
+        return side_by_side.run_wrk(url, duration, CONNECTIONS)
     for server in proxies:
         load(server, 1)
     medians = side_by_side.medians_of_rounds(proxies, rounds, load, "req")

@@ -20,7 +20,6 @@ import tempfile
 import time
 
 SERVER_CPU, LOAD_CPU = 0, 1
-TICKS = os.sysconf("SC_CLK_TCK")
 BODY = "x" * 256
 BULK_BYTES = 64 * 1024 * 1024
 PATH = "/path/to/resource?with=query"
@@ -39,7 +38,8 @@ http {{
     listen 127.0.0.1:{port} backlog=4096;
     location / {{ default_type text/plain; return 200 "{body}"; }}
     location = /seen {{
-      return 200 '{{"for": "$http_x_forwarded_for", "proto": "$http_x_forwarded_proto", "requests": $connection_requests}}';
+      return 200 '{{"for": "$http_x_forwarded_for", "proto": "$http_x_forwarded_proto",
+                   "requests": $connection_requests}}';
     }}
     location = /bulk {{ alias {directory}/bulk; }}
   }}
@@ -65,7 +65,8 @@ class Server:
         self.name, self.ports = name, ports
         self.log_path = os.path.join(directory, name + ".log")
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(["taskset", "-c", str(cpu), *command], cwd=directory, stdout=log, stderr=log)
+            self.process = subprocess.Popen(["taskset", "-c", str(cpu), *command], cwd=directory,
+                                            stdout=log, stderr=log)
         for port in ports.values():
             self._wait_for(port)
 
@@ -95,12 +96,13 @@ class Server:
         return found
 
     def cpu_seconds(self):
+        """Of all threads, from the scheduler's nanoseconds: /proc/PID/stat counts in ticks of 10 ms."""
         total = 0
         for pid in self.pids():
-            with open(f"/proc/{pid}/stat") as stat:
-                fields = stat.read().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICKS
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/schedstat") as schedstat:
+                    total += int(schedstat.read().split()[0])
+        return total / 1e9
 
     def resident_kib(self):
         total = 0
@@ -171,20 +173,20 @@ def run_wrk(url, seconds, connections, fields=()):
 
 def run_h2load(url, seconds, clients, streams):
     """h2load knows no percentiles; they come from its list of requests."""
+    fields = [f"-H{name.lower()}: {value}" for name, value in BROWSER_FIELDS.items()]
     with tempfile.NamedTemporaryFile("r") as log:
-        start = time.monotonic()
-        text = on_load_cpu(["h2load", "-D", str(seconds), "-c", str(clients), "-m", str(streams), "--log-file", log.name,
-                            *[f"-H{name.lower()}: {value}" for name, value in BROWSER_FIELDS.items()], url])
-        elapsed = time.monotonic() - start
+        text = on_load_cpu(["h2load", "-D", str(seconds), "-c", str(clients), "-m", str(streams),
+                            "--log-file", log.name, *fields, url])
         rows = [line.split("\t") for line in log]
     failed = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", text)
     spoken = re.search(r"^Application protocol: (\S+)", text, re.M)
     if any(int(count) for count in failed.groups()) or not spoken or not spoken.group(1).startswith("h2"):
         raise SystemExit("the load saw errors:\n" + text)
-    if any(row[1] != "200" for row in rows):
-        raise SystemExit(f"the load saw answers other than 200: {sorted({row[1] for row in rows})}")
+    if statuses := {row[1] for row in rows} - {"200"}:
+        raise SystemExit(f"the load saw answers other than 200: {sorted(statuses)}")
     times = sorted(int(row[2]) for row in rows)
-    return Run(len(times), elapsed, *percentiles(times))
+    elapsed, unit = re.search(r"finished in ([\d.]+)(ms|s)", text).groups()
+    return Run(len(times), float(elapsed) * (1e-3 if unit == "ms" else 1), *percentiles(times))
 
 
 def run_loader(kind, port, seconds, connections):
@@ -220,8 +222,8 @@ def medians_of_rounds(servers, rounds, load, unit):
         for server in servers:
             row = measure(server, load, unit)
             results[server.name].append(row)
-            print(f"round {number + 1} {server.name}: {', '.join(f'{key} {value:.4g}' for key, value in row.items())}",
-                  flush=True)
+            cells = ", ".join(f"{column} {rounded(value)}" for column, value in row.items())
+            print(f"round {number + 1} {server.name}: {cells}", flush=True)
     return {name: {column: statistics.median(row[column] for row in rows) for column in rows[0]}
             for name, rows in results.items()}
 
@@ -231,14 +233,16 @@ def best_of(rows, column, peers):
     return max(values) if column.endswith("/s") else min(values)
 
 
+def rounded(value):
+    return f"{value:.3f}" if value < 10 else f"{value:.1f}" if value < 1000 else f"{value:.0f}"
+
+
 def print_table(rows, peers):
     """The rows, and their ratios to the best of `peers` in each column."""
-    def cell(value):
-        return f"{value:14.3f}" if value < 10 else f"{value:14.1f}"
     columns = list(next(iter(rows.values())))
     print(f"{'':22}" + "".join(f"{column:>14}" for column in columns))
     for name, row in rows.items():
-        print(f"{name:22}" + "".join(cell(row[column]) for column in columns))
+        print(f"{name:22}" + "".join(f"{rounded(row[column]):>14}" for column in columns))
     for name, row in rows.items():
         if peers and peers != [name]:
             label = f"{name}/{peers[0] if len(peers) == 1 else 'best peer'}"
