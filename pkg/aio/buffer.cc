@@ -3,7 +3,7 @@
 namespace weir::aio {
 
 Buffer BufferPool::acquire() {
-  if (free_.empty()) return {std::make_unique_for_overwrite<char[]>(Buffer::kCapacity)};
+  if (free_.empty()) return {std::make_unique_for_overwrite<char[]>(Buffer::kCapacity + Buffer::kSlack)};
   Buffer buffer = std::move(free_.back());
   free_.pop_back();
   return buffer;

@@ -12,6 +12,9 @@ namespace weir::aio {
 
 struct Buffer {
   static constexpr size_t kCapacity = 64 * 1024;
+  // Allocated beyond it, so that a full buffer and a head before it still fit into one when they have become
+  // TLS records.
+  static constexpr size_t kSlack = 2 * 1024;
   std::unique_ptr<char[]> data;
   explicit operator bool() const { return data != nullptr; }
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "pkg/aio/stream_state.hh"
+#include "pkg/aio/stream_tls.hh"
 
 namespace weir::aio {
 
@@ -18,19 +19,39 @@ Stream::State::State(Loop& owner, bool is_unix) : loop(owner) {
   handle.stream.data = this;
 }
 
+Stream::State::~State() = default;
+
+void Stream::State::consume(size_t count) {
+  begin += static_cast<uint32_t>(count);
+  if (begin == end) begin = end = pinned;
+  if (paused && !closing && room() > 0 && can_take_sealed()) start_reading();
+}
+
+// Moves the bytes down; nobody looks at them now.
+void Stream::State::make_room() {
+  if (room() > 0 || begin == pinned) return;
+  const uint32_t size = end - begin;
+  memmove(buffer.data.get() + pinned, buffer.data.get() + begin, size);
+  begin = pinned;
+  end = pinned + size;
+}
+
 void Stream::State::start_reading() {
-  paused = false;
+  paused = held;
+  if (held) return;
   uv_read_start(&handle.stream, on_alloc, on_read);
 }
 
 void Stream::State::on_alloc(uv_handle_t* uv_handle, size_t, uv_buf_t* out) {
   auto& state = *static_cast<State*>(uv_handle->data);
+  if (state.tls) return state.alloc_sealed(out);
   if (!state.buffer) state.buffer = state.loop.buffers().acquire();
   *out = uv_buf_init(state.buffer.data.get() + state.end, static_cast<unsigned>(state.room()));
 }
 
 void Stream::State::on_read(uv_stream_t* uv_stream, ssize_t count, const uv_buf_t*) {
   auto& state = *static_cast<State*>(uv_stream->data);
+  if (state.tls) return state.on_sealed(count);
   if (count == 0) return;  // EAGAIN
   if (count > 0) {
     state.end += static_cast<uint32_t>(count);
@@ -41,15 +62,20 @@ void Stream::State::on_read(uv_stream_t* uv_stream, ssize_t count, const uv_buf_
     uv_read_stop(&state.handle.stream);
     state.release_if_empty();
   }
-  if (state.reader != nullptr) {
-    state.resume_reader(count > 0 ? static_cast<size_t>(count) : 0);
-  } else if (state.ended && state.peer_watcher != nullptr) {
-    std::exchange(state.peer_watcher, nullptr)->cancel();
+  state.after_read(count > 0 ? static_cast<size_t>(count) : 0);
+}
+
+// `fresh` bytes were added to the buffer, or reading has ended.
+void Stream::State::after_read(size_t fresh) {
+  if (reader != nullptr) {
+    resume_reader(fresh);
+  } else if (ended && peer_watcher != nullptr) {
+    std::exchange(peer_watcher, nullptr)->cancel();
   }
   // The reader went on within the call above and mostly has emptied the buffer; it may have closed us too.
-  if (!state.closing && !state.ended && state.room() == 0) {
-    state.paused = true;
-    uv_read_stop(&state.handle.stream);
+  if (!closing && !ended && room() == 0) {
+    paused = true;
+    uv_read_stop(&handle.stream);
   }
 }
 
@@ -71,6 +97,7 @@ void Stream::State::close() {
   uv_close(reinterpret_cast<uv_handle_t*>(&handle.stream), [](uv_handle_t* uv_handle) {
     auto* state = static_cast<State*>(uv_handle->data);
     state->loop.buffers().release(std::move(state->buffer));
+    if (state->tls) state->tls->release_buffers(state->loop.buffers());
     if (state->abandoned) {
       delete state;
     } else {
@@ -83,6 +110,7 @@ void Stream::close() {
   State* state = std::exchange(state_, nullptr);
   if (state == nullptr) return;
   state->abandoned = true;
+  if (state->tls && !state->closing) state->send_close_notify();
   if (state->closed) {
     delete state;
   } else {
@@ -96,9 +124,7 @@ std::span<char> Stream::buffered() const {
 }
 
 void Stream::consume(size_t count) {
-  state_->begin += static_cast<uint32_t>(count);
-  if (state_->begin == state_->end) state_->begin = state_->end = state_->pinned;
-  if (state_->paused && !state_->closing && state_->room() > 0) state_->start_reading();
+  state_->consume(count);
 }
 
 void Stream::pin(size_t count) {
@@ -120,17 +146,11 @@ Stream::Read Stream::read_more(Deadline deadline) {
 }
 
 bool Stream::Read::await_ready() {
-  if (state_.ended || state_.closing) return true;
-  // Nobody looks at the bytes now: make room by moving them down.
-  if (state_.room() == 0 && state_.begin > state_.pinned) {
-    const uint32_t size = state_.end - state_.begin;
-    char* data = state_.buffer.data.get();
-    memmove(data + state_.pinned, data + state_.begin, size);
-    state_.begin = state_.pinned;
-    state_.end = state_.pinned + size;
-  }
-  if (state_.room() == 0) return true;
-  return false;
+  if (state_.closing) return true;
+  if (state_.tls) received_ = state_.open_held();
+  if (received_ > 0 || state_.ended) return true;
+  state_.make_room();
+  return state_.room() == 0;
 }
 
 void Stream::Read::attach() {
@@ -147,14 +167,14 @@ void Stream::Read::on_interrupt() {
 Result<size_t> Stream::Read::await_resume() {
   if (outcome() != Outcome::ok) return std::unexpected(to_result(outcome(), "reading").error());
   if (received_ > 0) return received_;
-  if (state_.error != 0) return fail(Errc::closed, std::string("reading: ") + uv_strerror(state_.error));
+  if (state_.error != 0) return fail(Errc::closed, "reading: " + state_.words_for(state_.error));
   if (state_.closing) return fail(Errc::closed, "reading: the stream is closed");
   if (state_.ended) return 0;
   return fail(Errc::limit, "reading: the receive buffer is full");
 }
 
 Stream::Write::Write(State& state, std::span<const std::string_view> parts, Deadline deadline)
-    : state_(state), deadline_(deadline), count_(parts.size()) {
+    : state_(state), deadline_(deadline), count_(static_cast<uint32_t>(parts.size())) {
   std::ranges::copy(parts, parts_);
 }
 
@@ -185,6 +205,7 @@ bool Stream::Write::await_ready() {
     error_ = UV_EPIPE;
     return true;
   }
+  if (state_.tls) return send_sealed();
   uv_buf_t buffers[kMostParts];
   const unsigned count = to_uv({parts_, count_}, buffers);
   if (count == 0) return true;
@@ -207,6 +228,7 @@ bool Stream::Write::await_ready() {
 }
 
 void Stream::Write::send_rest() {
+  if (state_.tls) return queue_sealed();
   uv_buf_t buffers[kMostParts];
   const unsigned count = to_uv({parts_, count_}, buffers);
   auto* request = new uv_write_t;  // only here: idle connections need not carry its 192 bytes
@@ -230,18 +252,25 @@ void Stream::Write::send_rest() {
 
 // The kernel may hold part of what was given; only closing takes it back, and libuv then calls on_written.
 void Stream::Write::on_interrupt() {
+  if (state_.tls && state_.tls->stop_waiting(this)) resume_later();
   state_.close();
 }
 
 Result<> Stream::Write::await_resume() {
   if (outcome() != Outcome::ok) return to_result(outcome(), "writing");
-  if (error_ != 0) return fail(Errc::closed, std::string("writing: ") + uv_strerror(error_));
+  if (error_ != 0) return fail(Errc::closed, "writing: " + state_.words_for(error_));
   return {};
 }
 
 Result<> Stream::finish_writing() {
+  return state_->tls ? state_->finish_writing_tls() : state_->finish_sending();
+}
+
+Result<> Stream::State::finish_sending() {
+  uv_os_fd_t fd = -1;
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(&handle.stream), &fd);
   // Direct, for uv_shutdown would want a request and a callback: every write of ours has ended before.
-  if (::shutdown(descriptor(), SHUT_WR) != 0) return fail_errno("finish writing", errno);
+  if (::shutdown(fd, SHUT_WR) != 0) return fail_errno("finish writing", errno);
   return {};
 }
 
@@ -271,6 +300,27 @@ Result<Address> Stream::peer_address() const {
   auto* address = reinterpret_cast<sockaddr*>(&storage);
   if (getpeername(descriptor(), address, &size) != 0) return fail_errno("peer address", errno);
   return Address::from_sockaddr(address);
+}
+
+bool Stream::is_raw() const {
+  return !is_tls();
+}
+
+void Stream::hold_reading() {
+  state_->held = true;
+  state_->paused = true;
+  uv_read_stop(&state_->handle.stream);
+  state_->release_if_empty();
+}
+
+void Stream::resume_reading() {
+  if (!std::exchange(state_->held, false) || state_->ended || state_->closing) return;
+  if (state_->room() > 0) state_->start_reading();
+}
+
+void Stream::count_moved(uint64_t in, uint64_t out) {
+  state_->bytes_in += in;
+  state_->bytes_out += out;
 }
 
 int Stream::descriptor() const {

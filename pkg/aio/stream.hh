@@ -6,21 +6,26 @@
 // is noticed; when the buffer is full the stream stops reading, which is the back-pressure the peer sees.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string_view>
 
 #include "pkg/aio/operation.hh"
 #include "pkg/base/address.hh"
 
-struct iovec;
-
 namespace weir::aio {
+
+class TlsContext;
+class TlsEngine;
+struct TlsInfo;
+struct TlsTarget;
 
 class Stream {
  public:
   class Read;
   class Write;
   struct State;  // the libuv handle; lives until libuv has let go of it
+  struct Tls;
 
   Stream() = default;
   explicit Stream(State* state) : state_(state) {}
@@ -56,6 +61,17 @@ class Stream {
   Write write(std::string_view bytes, Deadline deadline);
   Write write(std::span<const std::string_view> parts, Deadline deadline);
 
+  // Shakes hands, as the server or as the client that `context` is (tls.hh). From then on all else here is
+  // about the plaintext: what is read and written, counted and bounded. Bytes that are buffered already are
+  // the beginning of the handshake. A connection that ends without TLS's own end (close_notify) was cut:
+  // reading then fails with closed. Errors: timed_out, cancelled, closed, refused (the message says by whom
+  // and why); after one the stream can only be closed.
+  Task<Result<>> start_tls(std::shared_ptr<const TlsContext> context, Deadline deadline);
+  Task<Result<>> start_tls(std::shared_ptr<const TlsContext> context, Deadline deadline, TlsTarget target);
+  bool is_tls() const;
+  // What was agreed on; of a TLS stream only. Points into the stream.
+  TlsInfo tls() const;
+
   // Tells the peer that nothing more will be sent; reading goes on.
   Result<> finish_writing();
 
@@ -70,6 +86,14 @@ class Stream {
 
   Result<Address> peer_address() const;  // of a TCP stream; a Unix peer is "unix:"
   int descriptor() const;
+
+  // For who moves bytes past this class, with system calls on descriptor(). Only of a raw stream: one whose
+  // descriptor carries the very bytes that its user sees.
+  bool is_raw() const;
+  // Receives nothing until resume_reading(); what is buffered can be taken meanwhile.
+  void hold_reading();
+  void resume_reading();
+  void count_moved(uint64_t in, uint64_t out);
 
  private:
   State* state_ = nullptr;
@@ -113,13 +137,18 @@ class Stream::Write final : public Operation {
  private:
   friend struct State;
   void send_rest();
+  bool is_sealed() const;
+  bool seal();
+  bool send_sealed();
+  void queue_sealed();
   void on_interrupt() override;
 
   State& state_;
   Deadline deadline_;
   std::string_view parts_[kMostParts];
-  size_t count_;
-  int error_ = 0;  // libuv's, negative
+  uint32_t count_;
+  uint32_t handed_ = 0;  // of a TLS stream's records: where those end that libuv is sending
+  int error_ = 0;        // libuv's, negative
 };
 
 }  // namespace weir::aio

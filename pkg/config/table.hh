@@ -100,7 +100,10 @@ class TableKey {
 template <typename T>
 class Table {
  public:
-  Table() : prototype_(std::make_shared<T>()), schema_(std::make_shared<detail::Schema>()) {
+  Table() : Table(T{}) {}
+  // With other defaults than the struct's own: what the struct that holds this one initialises it with.
+  explicit Table(T defaults)
+      : prototype_(std::make_shared<T>(std::move(defaults))), schema_(std::make_shared<detail::Schema>()) {
     schema_->prototype = prototype_;
   }
 

@@ -34,11 +34,11 @@ Lifecycle::Lifecycle(const AnyProgram& program, config::Input input, AnyConfig c
       config_(std::move(config)),
       tasks_(loop_),
       frame_(loop_),
-      ending_(loop_) {}
+      ending_(loop_),
+      listening_(workers_, take_inherited_sockets()) {}
 
 int Lifecycle::run() {
   raise_descriptor_limit();
-  inherited_ = take_inherited_sockets();
   log::configure(config_.log.format, config_.log.level);
   if (const int code = start(); code != kExitFine) {
     stop_workers();
@@ -48,11 +48,12 @@ int Lifecycle::run() {
   }
   const aio::SignalWatch terminate(loop_, SIGTERM, [this] { drain(); });
   const aio::SignalWatch interrupt(loop_, SIGINT, [this] { drain(); });
-  const aio::SignalWatch hang_up(loop_, SIGHUP, [this] { reload(); });
+  const aio::SignalWatch hang_up(loop_, SIGHUP, [this] { (void)reload(); });  // it has logged the error
   const aio::SignalWatch user(loop_, SIGUSR1, [this] { service_->reopen_files(); });
   frame_.spawn(watch_loops());
   state_ = State::serving;
   log_ready();
+  events_.publish("state", {{"state", state_name()}});
   notify_service_manager("READY=1\nSTATUS=serving");
   loop_.run();
   log::info("ended");
@@ -67,9 +68,12 @@ int Lifecycle::start() {
   }
   service_ = std::move(*service);
   admin_ = std::make_unique<AdminEndpoint>(
-      loop_, AdminEndpoint::Content{[this] { return state_ == State::serving && service_->is_ready(); },
-                                    [this] { return metrics_.text(); }, [this] { return config_.json; },
-                                    [this] { return status_page(); }});
+      loop_,
+      AdminEndpoint::Content{[this] { return state_ == State::serving && service_->is_ready(); },
+                             [this] { return metrics_.text(); }, [this] { return config_.json; },
+                             [this] { return status_page(); }},
+      events_, metrics_);
+  add_api_routes(admin_->api());
   admin_->set_token(config_.admin.token);
   register_metrics();
   counts_.most = config_.server.max_connections;
@@ -77,61 +81,26 @@ int Lifecycle::start() {
     workers_.push_back(std::make_unique<WorkerThread>(i, *service_, counts_));
   }
   auto listening = admin_->listen(config_.admin.listen);
-  if (listening) listening = open_listeners(config_.server);
+  if (listening) listening = listening_.listen(config_.listen_points);
   if (listening) return kExitFine;
   log::error("cannot listen", {{"reason", listening.error().message},
                                {"hint", "is another process using the address? `ss -ltnp` tells"}});
   return kExitUnavailable;
 }
 
-// Opens what is new and closes what is not wanted any more; what stays is not touched: closing a socket would
-// reset those who wait in its queue.
-Result<> Lifecycle::open_listeners(const ServerSection& server) {
-  std::map<std::string, std::vector<aio::Descriptor>> opened;
-  std::map<std::string, std::string> wanted;
-  for (const Address& address : server.listen) {
-    const std::string name = address.to_string();
-    if (listening_.contains(name)) {
-      wanted[name] = listening_[name];
-      continue;
-    }
-    const bool missing = address.kind == Address::Kind::inherited_fd &&
-                         std::ranges::find(inherited_, address.fd) == inherited_.end();
-    if (missing)
-      return fail(Errc::not_found, "listen " + name + ": no such socket was handed over ($LISTEN_FDS)");
-    auto sockets = aio::open_listening(address, workers_.size());
-    if (!sockets) return std::unexpected(std::move(sockets.error()).context("listen " + name));
-    const auto bound = aio::local_address(sockets->front().get());
-    wanted[name] = bound ? bound->to_string() : name;
-    opened[name] = std::move(*sockets);
-  }
-  for (auto& [name, sockets] : opened) {
-    for (size_t i = 0; i < workers_.size(); ++i) workers_[i]->listen(name, std::move(sockets[i]));
-  }
-  for (const auto& [name, bound] : listening_) {
-    if (wanted.contains(name)) continue;
-    for (const auto& worker : workers_) worker->stop_listening(name);
-    log::info("stops listening", {{"listen", bound}});
-  }
-  listening_ = std::move(wanted);
-  return {};
-}
-
 void Lifecycle::log_ready() const {
-  for (const auto& [name, bound] : listening_) log::info("listening", {{"listen", bound}});
   for (const std::string& bound : admin_->bound()) log::info("admin endpoint", {{"listen", bound}});
-  for (const int fd : inherited_) {
-    if (!listening_.contains("fd:" + std::to_string(fd))) {
-      log::warn("a socket was handed over that the config does not use", {{"fd", std::to_string(fd)}});
-    }
+  for (const int fd : listening_.unused_inherited()) {
+    log::warn("a socket was handed over that the config does not use", {{"fd", std::to_string(fd)}});
   }
-  log::info("ready", {{"listen", listening_.empty() ? std::string() : listening_.begin()->second},
+  const auto bound = listening_.bound();
+  log::info("ready", {{"listen", bound.empty() ? std::string() : bound.front()},
                       {"workers", std::to_string(workers_.size())},
                       {"version", version()}});
 }
 
-void Lifecycle::reload() {
-  if (state_ != State::serving) return;
+Result<> Lifecycle::reload(config::Problems* problems) {
+  if (state_ != State::serving) return fail(Errc::unavailable, "the daemon is ending");
   notify_reloading();
   auto loaded = program_.load(input_);
   Result<> applied;
@@ -139,6 +108,7 @@ void Lifecycle::reload() {
     for (const config::Problem& problem : loaded.error())
       log::error("config", {{"problem", config::render(problem)}});
     applied = fail(Errc::invalid, std::to_string(loaded.error().size()) + " errors in the config");
+    if (problems != nullptr) *problems = std::move(loaded.error());
   } else {
     applied = apply(*loaded);
   }
@@ -146,24 +116,27 @@ void Lifecycle::reload() {
     reloads_->add();
     last_reload_->set(std::chrono::system_clock::to_time_t(WallTime::clock::now()));
     log::info("config reloaded");
+    events_.publish("config_reloaded");
     notify_service_manager("READY=1\nSTATUS=serving");
   } else {
     failed_reloads_->add();
     log::error("config not reloaded; the old one stays in force", {{"reason", applied.error().message}});
+    events_.publish("config_reload_failed", {{"reason", applied.error().message}});
     notify_service_manager("READY=1\nSTATUS=serving; the last reload failed");
   }
+  return applied;
 }
 
 Result<> Lifecycle::apply(const AnyConfig& next) {
   for (const std::string& key : program_.changed_restart_keys(config_, next)) {
     log::warn("a changed key takes effect at the next start only", {{"key", key}});
   }
-  auto applied = open_listeners(next.server);
+  auto applied = listening_.listen(next.listen_points);
   if (applied) applied = admin_->listen(next.admin.listen);
   if (applied) applied = program_.reload(*service_, next);
   if (!applied) {
     // New listeners must not serve the old config: back to its own, which are all still open.
-    (void)open_listeners(config_.server);
+    (void)listening_.listen(config_.listen_points);
     (void)admin_->listen(config_.admin.listen);
     return applied;
   }
@@ -186,7 +159,9 @@ void Lifecycle::drain() {
   if (state_ != State::serving) return;
   state_ = State::draining;
   log::info("draining", {{"timeout", format_duration(config_.server.drain_timeout)}});
+  events_.publish("state", {{"state", state_name()}});
   notify_service_manager("STOPPING=1\nSTATUS=draining");
+  listening_.forget_sockets();
   for (const auto& worker : workers_) {
     worker->drain([this] { loop_.post([this] { on_worker_ended(); }); });
   }

@@ -5,7 +5,7 @@
 #include "pkg/base/clock.hh"
 #include "pkg/daemon/admin.hh"
 #include "pkg/daemon/cli.hh"
-#include "pkg/daemon/worker_thread.hh"
+#include "pkg/daemon/listening.hh"
 
 namespace weir::daemon {
 
@@ -19,10 +19,10 @@ class Lifecycle {
 
   // Start, in this order. An exit code ends it.
   int start();
-  Result<> open_listeners(const ServerSection& server);
   void log_ready() const;
 
-  void reload();
+  // The errors of a config that cannot be loaded go to `problems`, where one is given.
+  Result<> reload(config::Problems* problems = nullptr);
   Result<> apply(const AnyConfig& next);
   void drain();
   void on_worker_ended();
@@ -32,7 +32,14 @@ class Lifecycle {
   void stop_workers();
 
   void register_metrics();
-  std::string status_page();
+  StatusPage status_page();
+  std::string_view state_name() const;
+
+  // The routes of the admin API that every daemon has.
+  void add_api_routes(Api& api);
+  ApiResponse get_status() const;
+  ApiResponse post_reload(ApiRequest& request);
+  ApiResponse put_log(ApiRequest& request);
 
   const AnyProgram& program_;
   const config::Input input_;
@@ -45,14 +52,13 @@ class Lifecycle {
   aio::Scope frame_;   // our own
   aio::Scope ending_;  // end(), which waits for both
   metrics::Registry metrics_;
-  Frame service_frame_{loop_, tasks_, metrics_};
+  EventHub events_{loop_, WallTime::clock::now()};
+  Frame service_frame_{loop_, tasks_, metrics_, events_};
   ConnectionCounts counts_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<AdminEndpoint> admin_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
-  // Where we listen: the configured address, and the one that was bound (they differ for port 0).
-  std::map<std::string, std::string> listening_;
-  std::vector<int> inherited_;
+  Listening listening_;
   size_t workers_ended_ = 0;
   std::shared_ptr<metrics::Counter> reloads_;
   std::shared_ptr<metrics::Counter> failed_reloads_;

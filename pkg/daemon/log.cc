@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kQueueLength = 1024;  // of about 400 bytes each, taken at the start
 
 std::atomic<Format> format_in_force = Format::logfmt;
-std::atomic<Level> least_level = Level::info;
+std::atomic<Level> least_in_force = Level::info;
 
 // sd-daemon(3): where standard error is the journal's socket, a line may begin with its priority.
 bool goes_to_journal() {
@@ -48,20 +48,6 @@ struct Output {
 std::unique_ptr<Output>& output() {
   static auto instance = std::make_unique<Output>();
   return instance;
-}
-
-std::string_view name_of(Level level) {
-  switch (level) {
-    case Level::debug:
-      return "debug";
-    case Level::info:
-      return "info";
-    case Level::warn:
-      return "warn";
-    case Level::error:
-      return "error";
-  }
-  return "error";
 }
 
 std::string_view priority_of(Level level) {
@@ -101,32 +87,72 @@ std::string format_line(Level level, std::string_view message, std::initializer_
         .key("time")
         .string(time)
         .key("level")
-        .string(name_of(level))
+        .string(to_string(level))
         .key("msg")
         .string(message);
     for (const Pair& pair : pairs) json.key(pair.key).string(pair.value);
     json.end_object();
   } else {
     line = "time=" + time;
-    append_logfmt(line, "level", name_of(level));
+    append_logfmt(line, "level", to_string(level));
     append_logfmt(line, "msg", message);
     for (const Pair& pair : pairs) append_logfmt(line, pair.key, pair.value);
   }
   return line;
 }
 
-}  // namespace
-
-void configure(Format format, Level least) {
-  format_in_force = format;
-  least_level = least;
-}
-
-void write(Level level, std::string_view message, std::initializer_list<Pair> pairs) {
-  if (level < least_level.load(std::memory_order_relaxed) || !output()) return;
+void put(Level level, std::string_view message, std::initializer_list<Pair> pairs) {
+  if (!output()) return;
   std::string line = format_line(level, message, pairs);
   if (output()->journal) line.insert(0, priority_of(level));
   output()->logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+}
+
+}  // namespace
+
+std::string_view to_string(Level level) {
+  switch (level) {
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warn:
+      return "warn";
+    case Level::error:
+      return "error";
+  }
+  return "error";
+}
+
+std::string_view to_string(Format format) {
+  switch (format) {
+    case Format::logfmt:
+      return "logfmt";
+    case Format::json:
+      return "json";
+  }
+  return "logfmt";
+}
+
+void configure(Format format, Level least) {
+  format_in_force = format;
+  least_in_force = least;
+}
+
+Format format() {
+  return format_in_force;
+}
+
+Level least_level() {
+  return least_in_force;
+}
+
+void write(Level level, std::string_view message, std::initializer_list<Pair> pairs) {
+  if (level >= least_in_force.load(std::memory_order_relaxed)) put(level, message, pairs);
+}
+
+void audit(std::string_view message, std::initializer_list<Pair> pairs) {
+  put(Level::info, message, pairs);
 }
 
 void flush() {

@@ -21,6 +21,10 @@ struct Pair {
 
 // Before the first call: logfmt, from info on. May be called again at any time.
 void configure(Format format, Level least);
+Format format();
+Level least_level();
+std::string_view to_string(Level level);
+std::string_view to_string(Format format);
 
 void write(Level level, std::string_view message, std::initializer_list<Pair> pairs = {});
 inline void debug(std::string_view message, std::initializer_list<Pair> pairs = {}) {
@@ -35,6 +39,9 @@ inline void warn(std::string_view message, std::initializer_list<Pair> pairs = {
 inline void error(std::string_view message, std::initializer_list<Pair> pairs = {}) {
   write(Level::error, message, pairs);
 }
+
+// What an operator did: an info line that is written at any level.
+void audit(std::string_view message, std::initializer_list<Pair> pairs);
 
 // Everything that was written is out. For the end of the process.
 void flush();

@@ -25,35 +25,34 @@ void Lifecycle::register_metrics() {
                             [] { return static_cast<double>(log::dropped()); });
 }
 
-std::string Lifecycle::status_page() {
-  StatusPage page(program_.name, version());
-  using Tone = StatusPage::Tone;
+std::string_view Lifecycle::state_name() const {
   switch (state_) {
     case State::starting:
-      page.state("starting", Tone::warning);
-      break;
+      return "starting";
     case State::serving:
-      if (service_->is_ready())
-        page.state("serving", Tone::good);
-      else
-        page.state("not ready", Tone::warning);
-      break;
+      return service_->is_ready() ? "serving" : "not ready";
     case State::draining:
-      page.state("draining", Tone::warning);
-      break;
+      return "draining";
     case State::ended:
-      page.state("ending", Tone::bad);
-      break;
+      return "ending";
   }
+  return "";
+}
+
+StatusPage Lifecycle::status_page() {
+  StatusPage page(program_.name, version());
+  using Tone = StatusPage::Tone;
+  const bool is_well = state_ == State::serving && service_->is_ready();
+  page.state(state_name(), is_well ? Tone::good : state_ == State::draining ? Tone::info : Tone::warning);
   const std::chrono::duration<double> uptime = MonotonicTime::clock::now() - started_;
   page.figure("Uptime", human_duration(uptime.count()), std::to_string(workers_.size()) + " workers");
   page.figure("Connections", with_separators(static_cast<uint64_t>(counts_.open->value())),
               with_separators(counts_.accepted->total()) + " accepted");
   service_->add_status(page);
   std::vector<std::vector<StatusPage::Cell>> rows;
-  for (const auto& [name, bound] : listening_) rows.push_back({bound});
+  for (const std::string& bound : listening_.bound()) rows.push_back({bound});
   page.table("Listening", {"Address"}, rows);
-  return page.html();
+  return page;
 }
 
 }  // namespace weir::daemon

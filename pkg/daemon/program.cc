@@ -20,6 +20,12 @@ int report(const AnyProgram& program, const CommandLine& line, const config::Pro
 
 }  // namespace
 
+std::vector<ListenPoint> listen_points_of(const ServerSection& server) {
+  std::vector<ListenPoint> points;
+  for (const Address& address : server.listen) points.push_back({address.to_string(), address});
+  return points;
+}
+
 int run(int argc, char** argv, const AnyProgram& program) {
   auto line = parse_command_line(argc, argv, program);
   if (!line) return line.error();

@@ -36,6 +36,7 @@ struct AnyConfig {
   ServerSection server;
   AdminSection admin;
   LogSection log;
+  std::vector<ListenPoint> listen_points;
   std::string printed;  // annotated TOML
   std::string json;     // masked
 };
@@ -65,6 +66,8 @@ struct AnyProgram {
 };
 
 int run(int argc, char** argv, const AnyProgram& program);
+// Those of server.listen.
+std::vector<ListenPoint> listen_points_of(const ServerSection& server);
 
 template <typename Config>
 struct Program {
@@ -78,6 +81,8 @@ struct Program {
   std::function<Result<std::unique_ptr<Service>>(Frame&, const Config&)> make;
   // Puts a new config in force; with an error the old one stays.
   std::function<Result<>(Service&, const Config&)> reload;
+  // Where to listen; without it, on the addresses of server.listen.
+  std::function<std::vector<ListenPoint>(const Config&)> listen_points = {};
 };
 
 template <typename Config>
@@ -100,6 +105,8 @@ int run(int argc, char** argv, const Program<Config>& program) {
     made.server = loaded->value.server;
     made.admin = loaded->value.admin;
     made.log = loaded->value.log;
+    made.listen_points =
+        program.listen_points ? program.listen_points(loaded->value) : listen_points_of(made.server);
     made.config = std::make_shared<const Config>(std::move(loaded->value));
     return made;
   };

@@ -6,10 +6,11 @@ using namespace std::chrono_literals;
 
 constexpr const char* kListenForm = "an address such as \"127.0.0.1:8080\", \"unix:/run/x.sock\" or \"fd:3\"";
 
-config::Table<ServerSection> server_table() {
-  config::Table<ServerSection> t;
+config::Table<ServerSection> server_table(ServerSection defaults) {
+  const size_t least_addresses = defaults.listen.empty() ? 0 : 1;
+  config::Table<ServerSection> t(std::move(defaults));
   t.text("listen", &ServerSection::listen, Address::parse_listen, kListenForm)
-      .at_least(1)
+      .at_least(least_addresses)
       .doc(
           "Addresses to accept connections on: IP:PORT, [IPV6]:PORT, unix:PATH, or fd:N for a socket that "
           "was handed "

@@ -30,13 +30,16 @@ struct LogSection {
   log::Format format = log::Format::logfmt;
 };
 
-config::Table<ServerSection> server_table();
+// With the defaults that the daemon's config gives its `server`. Where these name no address to listen on,
+// the daemon listens elsewhere as well, and need not be given one.
+config::Table<ServerSection> server_table(ServerSection defaults = {});
 config::Table<AdminSection> admin_table();
 config::Table<LogSection> log_table();
 
 template <typename Config>
 void add_frame_tables(config::Table<Config>& table) {
-  table.table("server", &Config::server, server_table()).doc("Listening and the process as a whole.");
+  table.table("server", &Config::server, server_table(Config{}.server))
+      .doc("Listening and the process as a whole.");
   table.table("admin", &Config::admin, admin_table())
       .doc("The endpoint for operators: status page, health, metrics, the config in force.");
   table.table("log", &Config::log, log_table()).doc("The log on standard error.");

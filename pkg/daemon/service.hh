@@ -2,13 +2,28 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "pkg/aio/scope.hh"
+#include "pkg/aio/socket.hh"
 #include "pkg/aio/stream.hh"
+#include "pkg/daemon/api.hh"
+#include "pkg/daemon/event_hub.hh"
 #include "pkg/daemon/status_page.hh"
 #include "pkg/metrics/registry.hh"
 
 namespace weir::daemon {
+
+// Where a daemon takes connections or datagrams.
+struct ListenPoint {
+  enum class Kind { stream, datagram };
+
+  std::string name;  // what the config calls it; of server.listen, the address's text
+  Address address;   // as configured
+  Kind kind = Kind::stream;
+  bool operator==(const ListenPoint&) const = default;
+};
+using ListenPointPtr = std::shared_ptr<const ListenPoint>;
 
 // A thread with its loop, as its service sees it. Everything here is for that thread, but for loop().post().
 class Worker {
@@ -26,7 +41,13 @@ class WorkerService {
  public:
   virtual ~WorkerService() = default;
   // One connection, from accept to end. Runs in a task of its own.
-  virtual aio::Task<> serve(aio::Stream stream) = 0;
+  virtual aio::Task<> serve(aio::Stream stream, ListenPointPtr at) = 0;
+  // This worker's socket of a datagram point: what comes to it is the service's from now on. It is one of
+  // SO_REUSEPORT siblings, a worker each, over which the kernel spreads the peers.
+  virtual void serve_datagrams(ListenPointPtr, aio::Descriptor) {}
+  // The point goes, or the daemon ends: nothing is to be received there from now on. The task ends, with the
+  // socket closed, when what was begun there is done; it is cancelled when it has no more time.
+  virtual aio::Task<> stop_datagrams(ListenPointPtr) { co_return; }
   // is_draining() has become true.
   virtual void on_drain() {}
 };
@@ -39,6 +60,8 @@ class Service {
 
   // What follows is called on the main thread.
   virtual void add_status(StatusPage&) {}
+  // What the daemon can be asked and told at run time, beside what the frame offers. Asked for once.
+  virtual std::vector<ApiRoute> api_routes() { return {}; }
   virtual bool is_ready() const { return true; }
   virtual void reopen_files() {}
   // All workers have ended: write out what is left.
@@ -50,6 +73,7 @@ struct Frame {
   aio::Loop& loop;    // the main thread's, for work that is not a connection's
   aio::Scope& tasks;  // on that loop; cancelled when the daemon ends
   metrics::Registry& metrics;
+  EventHub& events;  // for changes of state that operators and programs want to hear of
 };
 
 }  // namespace weir::daemon

@@ -33,39 +33,70 @@ void WorkerThread::run(std::promise<void> started) {
   worker_service_.reset();
 }
 
-void WorkerThread::listen(const std::string& address, aio::Descriptor socket) {
-  loop_.post([this, address, fd = socket.release()] {
-    auto listener = aio::Listener::start(loop_, aio::Descriptor(fd),
-                                         [this](aio::Stream stream) { accept(std::move(stream)); });
-    if (listener) {
-      listeners_.emplace(address, std::move(*listener));
-    } else {
-      log::error("cannot listen", {{"address", address}, {"reason", listener.error().message}});
-    }
+void WorkerThread::listen(ListenPointPtr point, aio::Descriptor socket) {
+  loop_.post([this, point = std::move(point), fd = socket.release()]() mutable {
+    begin_listening(std::move(point), aio::Descriptor(fd));
   });
 }
 
-void WorkerThread::accept(aio::Stream stream) {
+void WorkerThread::begin_listening(ListenPointPtr point, aio::Descriptor socket) {
+  Place& place = places_.emplace_back(Place{point, std::nullopt});
+  if (point->kind == ListenPoint::Kind::datagram) {
+    worker_service_->serve_datagrams(std::move(point), std::move(socket));
+    return;
+  }
+  auto listener = aio::Listener::start(loop_, std::move(socket), [this, &place](aio::Stream stream) {
+    accept(std::move(stream), place.point);
+  });
+  if (listener) {
+    place.listener = std::move(*listener);
+    return;
+  }
+  log::error("cannot listen", {{"address", point->name}, {"reason", listener.error().message}});
+  places_.pop_back();
+}
+
+void WorkerThread::accept(aio::Stream stream, ListenPointPtr at) {
   counts_.accepted->add();
   if (static_cast<uint64_t>(counts_.open->value()) >= counts_.most.load(std::memory_order_relaxed)) {
     counts_.refused->add();
     return;  // closes it
   }
   counts_.open->add(1);
-  connections_.spawn(worker_service_->serve(std::move(stream)));
+  connections_.spawn(worker_service_->serve(std::move(stream), std::move(at)));
 }
 
-void WorkerThread::stop_listening(const std::string& address) {
-  loop_.post([this, address] {
-    const auto found = listeners_.find(address);
-    if (found == listeners_.end()) return;
-    closing_.spawn(close_listener(std::move(found->second)));
-    listeners_.erase(found);
+void WorkerThread::rename(ListenPointPtr before, ListenPointPtr after) {
+  loop_.post([this, before = std::move(before), after = std::move(after)] {
+    for (Place& place : places_) {
+      if (place.point == before) place.point = after;
+    }
   });
 }
 
-aio::Task<> WorkerThread::close_listener(aio::Listener listener) {
-  co_await listener.drain();
+void WorkerThread::stop_listening(ListenPointPtr point) {
+  loop_.post([this, point = std::move(point)] {
+    for (auto place = places_.begin(); place != places_.end();) {
+      const auto here = place++;
+      if (here->point == point) close_place(here);
+    }
+  });
+}
+
+// Its address stays, for connections that wait in a listener's queue are still accepted.
+void WorkerThread::close_place(std::list<Place>::iterator place) {
+  std::list<Place> one;
+  one.splice(one.begin(), places_, place);
+  closing_.spawn(finish_place(std::move(one)));
+}
+
+aio::Task<> WorkerThread::finish_place(std::list<Place> one) {
+  Place& place = one.front();
+  if (place.listener) {
+    co_await place.listener->drain();
+  } else {
+    co_await worker_service_->stop_datagrams(place.point);
+  }
 }
 
 void WorkerThread::drain(std::function<void()> ended) {
@@ -75,8 +106,7 @@ void WorkerThread::drain(std::function<void()> ended) {
 void WorkerThread::begin_finish(std::function<void()> ended) {
   if (draining_) return;
   draining_ = true;
-  for (auto& [address, listener] : listeners_) closing_.spawn(close_listener(std::move(listener)));
-  listeners_.clear();
+  while (!places_.empty()) close_place(places_.begin());
   worker_service_->on_drain();
   finish_.spawn(finish(std::move(ended)));
 }

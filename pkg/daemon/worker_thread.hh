@@ -2,8 +2,9 @@
 #pragma once
 
 #include <future>
-#include <map>
+#include <list>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "pkg/aio/listener.hh"
@@ -30,8 +31,9 @@ class WorkerThread final : public Worker {
   aio::Scope& tasks() override { return tasks_; }
 
   // From the main thread; each takes effect on the worker's.
-  void listen(const std::string& address, aio::Descriptor socket);
-  void stop_listening(const std::string& address);  // gently: nobody is reset
+  void listen(ListenPointPtr point, aio::Descriptor socket);
+  void rename(ListenPointPtr before, ListenPointPtr after);
+  void stop_listening(ListenPointPtr point);  // gently: nobody is reset
   // Finishes: listeners close gently, connections end by themselves. Then calls `ended` on the worker's
   // thread, whose loop stops.
   void drain(std::function<void()> ended);
@@ -41,9 +43,17 @@ class WorkerThread final : public Worker {
   void ping(std::function<void()> pong) { loop_.post(std::move(pong)); }
 
  private:
+  // A socket that is served. A datagram point's is the service's.
+  struct Place {
+    ListenPointPtr point;
+    std::optional<aio::Listener> listener;
+  };
+
   void run(std::promise<void> started);
-  void accept(aio::Stream stream);
-  aio::Task<> close_listener(aio::Listener listener);
+  void begin_listening(ListenPointPtr point, aio::Descriptor socket);
+  void accept(aio::Stream stream, ListenPointPtr at);
+  void close_place(std::list<Place>::iterator place);
+  aio::Task<> finish_place(std::list<Place> one);
   void begin_finish(std::function<void()> ended);
   aio::Task<> finish(std::function<void()> ended);
 
@@ -54,8 +64,8 @@ class WorkerThread final : public Worker {
   aio::Scope connections_;
   aio::Scope closing_;  // listeners that drain
   aio::Scope tasks_;
-  aio::Scope finish_;  // waits for all of these
-  std::map<std::string, aio::Listener> listeners_;
+  aio::Scope finish_;        // waits for all of these
+  std::list<Place> places_;  // a connection's callback points at its own
   std::unique_ptr<WorkerService> worker_service_;
   bool draining_ = false;
   std::thread thread_;

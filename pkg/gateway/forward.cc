@@ -195,6 +195,10 @@ void Exchange::judge(resilience::Permit& permit, Attempt outcome) {
               {"server", server_->name()},
               {"state", resilience::to_string(after)},
               {"reason", record_.reason}});
+  worker_.changes().publish("breaker", {{"upstream", upstream.name},
+                                        {"server", server_->name()},
+                                        {"state", resilience::to_string(after)},
+                                        {"reason", record_.reason}});
 }
 
 bool Exchange::may_repeat(Attempt outcome) const {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "pkg/aio/tunnel.hh"
 #include "pkg/gateway/exchange.hh"
-#include "pkg/gateway/tunnel.hh"
 #include "pkg/gateway/worker.hh"
 #include "pkg/http/write.hh"
 
@@ -78,8 +78,11 @@ aio::Task<Exchange::Next> Exchange::switch_protocols() {
   connection_.side().release_head();
   answer_begun_ = true;
   const auto sent = co_await client->write(response_out_, loop().in(settings().write_timeout));
-  const Duration patience = route_->upstream->settings.tunnel_timeout;
-  if (sent) co_await run_tunnel(loop(), *client, connection_.stream(), patience);
+  if (!sent) co_return Next::close;
+  // From here on (RFC 9110 7.8) nothing is known of what passes.
+  aio::Tunnel tunnel(loop(), *client, connection_.stream(),
+                     {.idle_timeout = route_->upstream->settings.tunnel_timeout});
+  co_await tunnel.run();
   co_return Next::close;
 }
 

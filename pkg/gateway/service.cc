@@ -12,6 +12,7 @@ Result<std::unique_ptr<daemon::Service>> Service::make(daemon::Frame& frame, con
   if (auto adopted = service->adopt(config); !adopted) return std::unexpected(std::move(adopted.error()));
   service->register_metrics();
   frame.tasks.spawn(service->resolve_names());
+  frame.tasks.spawn(service->sample_rates());
   return service;
 }
 
@@ -53,7 +54,7 @@ Result<> Service::reload(const Config& config) {
 
 std::unique_ptr<daemon::WorkerService> Service::start_worker(daemon::Worker& frame) {
   const std::lock_guard lock(mutex_);
-  auto worker = std::make_unique<Worker>(frame, snapshot_, events_, unrouted_);
+  auto worker = std::make_unique<Worker>(frame, snapshot_, events_, unrouted_, frame_.events);
   seats_.push_back({&frame, worker.get()});
   return worker;
 }
@@ -85,6 +86,20 @@ void Service::register_metrics() {
   registry.counter_callback("weir_access_events_dropped_total",
                             "Access events that the target did not take in time.", {},
                             [this] { return events_ ? static_cast<double>(events_->dropped_lines()) : 0.0; });
+}
+
+uint64_t Service::total_requests() const {
+  uint64_t requests = unrouted_.total();
+  for (const Route& route : snapshot_->routes) requests += route.metrics->total();
+  return requests;
+}
+
+aio::Task<> Service::sample_rates() {
+  for (;;) {
+    request_rate_.sample(total_requests(), MonotonicTime::clock::now());
+    const auto slept = co_await aio::sleep_until(frame_.loop.in(daemon::RateHistory::kInterval));
+    if (!slept) co_return;
+  }
 }
 
 // Names among the servers: at once, then at their interval; those that don't resolve are tried again soon.

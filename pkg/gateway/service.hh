@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pkg/gateway/worker.hh"
+#include "pkg/daemon/rate_history.hh"
 
 namespace weir::gateway {
 
@@ -32,6 +33,8 @@ class Service final : public daemon::Service {
   Result<> adopt(const Config& config);
   Result<std::shared_ptr<daemon::EventSink>> open_events(const daemon::EventTarget& target);
   void register_metrics();
+  uint64_t total_requests() const;
+  aio::Task<> sample_rates();
   aio::Task<> resolve_names();
   aio::Task<> resolve(std::shared_ptr<Upstream> upstream);
 
@@ -42,6 +45,7 @@ class Service final : public daemon::Service {
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<daemon::EventSink> events_;
   aio::Event names_changed_;
+  daemon::RateHistory request_rate_;
   std::mutex mutex_;  // guards seats_, which workers take as they start
   std::vector<Seat> seats_;
 };

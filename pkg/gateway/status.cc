@@ -7,7 +7,7 @@ namespace {
 
 using Cell = daemon::StatusPage::Cell;
 using Tone = daemon::StatusPage::Tone;
-using Rows = std::vector<std::vector<Cell>>;
+using Rows = daemon::StatusPage::Rows;
 
 Cell breaker_cell(resilience::BreakerState state) {
   switch (state) {
@@ -56,42 +56,44 @@ void add_limits(daemon::StatusPage& page, const Snapshot& snapshot) {
     page.table("Limits", {"Rule", "Rate", "Algorithm", "Key", "", "Passed", "Delayed", "Over"}, rows);
 }
 
+std::string bulkhead_words(const Upstream& upstream) {
+  const auto seconds = Cell::seconds(upstream.metrics.first_byte_seconds->quantile(0.5));
+  return daemon::with_separators(upstream.state->bulkhead.inside()) + " of " +
+         daemon::with_separators(upstream.settings.max_in_flight) + " in flight \u00b7 " +
+         daemon::with_separators(upstream.metrics.attempts->total()) + " attempts, " +
+         daemon::with_separators(upstream.metrics.failures->total()) + " failed \u00b7 first byte " +
+         seconds.text;
+}
+
 void add_upstreams(daemon::StatusPage& page, const std::vector<std::shared_ptr<Upstream>>& upstreams) {
-  Rows rows;
+  std::vector<daemon::StatusPage::Group> groups;
   for (const auto& upstream : upstreams) {
+    daemon::StatusPage::Group group{.name = upstream->name, .detail = bulkhead_words(*upstream)};
+    size_t well = 0;
     for (const auto& server : upstream->servers) {
-      const bool is_first = server == upstream->servers.front();
-      const auto of_upstream = [is_first](Cell cell) {
-        if (is_first) return cell;
-        Cell blank("");
-        blank.is_number = true;
-        return blank;
-      };
       const bool unresolved = server->needs_resolving() && server->address_count() == 0;
-      rows.push_back(
-          {Cell(is_first ? upstream->name : ""), Cell(server->name()),
-           unresolved ? Cell("unresolved", Tone::bad) : breaker_cell(server->breaker.state()),
-           Cell::number(server->breaker.times_opened()),
-           of_upstream(Cell::of_whole(upstream->state->bulkhead.inside(), upstream->settings.max_in_flight)),
-           of_upstream(Cell::number(upstream->metrics.attempts->total())),
-           of_upstream(Cell::number(upstream->metrics.failures->total())),
-           of_upstream(Cell::seconds(upstream->metrics.first_byte_seconds->quantile(0.5)))});
+      const auto state = server->breaker.state();
+      if (!unresolved && state == resilience::BreakerState::closed) ++well;
+      group.rows.push_back({Cell(server->name()),
+                            unresolved ? Cell("unresolved", Tone::bad) : breaker_cell(state),
+                            Cell::number(server->breaker.times_opened())});
     }
+    group.state = std::to_string(well) + " of " + std::to_string(group.rows.size()) + " closed";
+    group.tone = well == group.rows.size() ? Tone::good : well > 0 ? Tone::warning : Tone::bad;
+    groups.push_back(std::move(group));
   }
-  page.table("Upstreams",
-             {"Upstream", "Server", "Breaker", "Opened", "In flight", "Attempts", "Failures", "First byte"},
-             rows);
+  if (!groups.empty()) page.groups("Upstreams", {"Server", "Breaker", "Opened"}, groups);
 }
 
 }  // namespace
 
 void Service::add_status(daemon::StatusPage& page) {
-  uint64_t requests = unrouted_.total();
   uint64_t limited = 0;
-  for (const Route& route : snapshot_->routes) requests += route.metrics->total();
   for (const auto& rule : snapshot_->rules) limited += rule->metrics.rejected->total();
-  page.figure("Requests", daemon::with_separators(requests),
-              daemon::with_separators(unrouted_.total()) + " without a route");
+  page.figure("Requests", daemon::human_rate(request_rate_.rate()),
+              daemon::with_separators(total_requests()) + " in all, " +
+                  daemon::with_separators(unrouted_.total()) + " without a route",
+              request_rate_.points());
   page.figure("Limited", daemon::with_separators(limited), "answered 429");
   const limit::Table::Stats stats = limits_.table.stats();
   page.figure("Limit keys", daemon::with_separators(stats.occupied),

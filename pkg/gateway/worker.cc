@@ -28,8 +28,8 @@ class Worker::IdleMark {
 };
 
 Worker::Worker(daemon::Worker& frame, std::shared_ptr<const Snapshot> snapshot,
-               std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted)
-    : frame_(frame), unrouted_(std::move(unrouted)) {
+               std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted, daemon::EventHub& changes)
+    : frame_(frame), unrouted_(std::move(unrouted)), changes_(changes) {
   adopt(std::move(snapshot), std::move(events));
   frame_.tasks().spawn(tick());
 }
@@ -58,7 +58,7 @@ std::optional<Peer> peer_of(const aio::Stream& client) {
 
 // Between requests a connection is this coroutine and its stream, so what it holds across its waits is what
 // ten thousand idle clients cost.
-aio::Task<> Worker::serve(aio::Stream client) {
+aio::Task<> Worker::serve(aio::Stream client, daemon::ListenPointPtr) {
   const auto peer = peer_of(client);
   if (!peer) co_return;  // it has left already
   aio::TaskContext& task = co_await aio::this_task();

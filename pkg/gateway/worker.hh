@@ -19,10 +19,10 @@ class Worker final : public daemon::WorkerService {
  public:
   // `events` is shared by all workers; null when the access log is off.
   Worker(daemon::Worker& frame, std::shared_ptr<const Snapshot> snapshot,
-         std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted);
+         std::shared_ptr<daemon::EventSink> events, RouteMetrics unrouted, daemon::EventHub& changes);
   ~Worker() override;
 
-  aio::Task<> serve(aio::Stream client) override;
+  aio::Task<> serve(aio::Stream client, daemon::ListenPointPtr at) override;
   void on_drain() override;
 
   // A reload, on this worker's thread: requests that begin from now on see the new snapshot.
@@ -38,6 +38,7 @@ class Worker final : public daemon::WorkerService {
   const RouteMetrics& unrouted() const { return unrouted_; }
   // Sends a copy of a request on its own; false when too many are under way.
   bool mirror(MirroredRequest request);
+  daemon::EventHub& changes() { return changes_; }  // of state, for /events of the admin endpoint
   // Where an access event is appended, or null when nobody wants it.
   std::string* events() { return events_ ? &pending_events_ : nullptr; }
   void flush_events();  // when there are enough of them to be worth it
@@ -72,6 +73,7 @@ class Worker final : public daemon::WorkerService {
   Random random_;
   http::DateField date_;
   RouteMetrics unrouted_;
+  daemon::EventHub& changes_;
 };
 
 }  // namespace weir::gateway

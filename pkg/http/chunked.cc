@@ -1,38 +1,11 @@
 #include "pkg/http/chunked.hh"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "pkg/http/syntax.hh"
 
 namespace weir::http {
-namespace {
-
-// RFC 9110 6.5.1: what frames, routes, authenticates or controls a message cannot come behind it. There are
-// servers that make one table of head and trailer fields, and some that take "_" for "-" in it.
-bool may_be_trailer(std::string_view name) {
-  constexpr std::array<std::string_view, 3> kDigests{"content-digest", "content-md5", "date"};
-  constexpr std::array<std::string_view, 6> kFamilies{"access-control-", "content-", "if-",
-                                                      "proxy-",          "sec-",     "x-forwarded-"};
-  constexpr std::array<std::string_view, 15> kOthers{
-      "age",    "cache-control", "expires", "location",    "max-forwards",
-      "origin", "pragma",        "range",   "retry-after", "set-cookie",
-      "vary",   "via",           "warning", "x-real-ip",   "www-authenticate"};
-  constexpr size_t kLongest = 17;  // of all names and families that are looked for
-  std::array<char, kLongest + 1> buffer;
-  const size_t length = std::min(name.size(), buffer.size());
-  std::ranges::transform(name.substr(0, length), buffer.begin(),
-                         [](char c) { return c == '_' ? '-' : ascii_lower(c); });
-  const std::string_view plain(buffer.data(), length);
-  if (std::ranges::find(kDigests, plain) != kDigests.end()) return true;
-  if (field_id(plain) != FieldId::other) return false;
-  const auto begins = [plain](std::string_view family) { return plain.starts_with(family); };
-  if (std::ranges::any_of(kFamilies, begins)) return false;
-  return std::ranges::find(kOthers, plain) == kOthers.end();
-}
-
-}  // namespace
 
 void ChunkedDecoder::refuse(std::string_view reason) {
   state_ = State::failed;
@@ -59,8 +32,12 @@ ChunkedDecoder::Step ChunkedDecoder::decode(std::span<char> bytes) {
         take_size_byte(c);
         break;
       case State::extension:
+      case State::name:
+      case State::value:
+      case State::token:
       case State::quoted:
       case State::quoted_pair:
+      case State::quoted_end:
         take_extension_byte(c);
         break;
       case State::size_end:
@@ -113,24 +90,30 @@ void ChunkedDecoder::take_size_byte(char c) {
   }
 }
 
-// Extensions mean nothing to us and are dropped; what matters is that all readers agree on where they end.
+// Extensions mean nothing to us and are dropped; what matters is that all readers agree on where they end. So
+// their grammar is held to (RFC 9112 7.1.1), and the white space that it lets readers tolerate is refused.
 void ChunkedDecoder::take_extension_byte(char c) {
+  constexpr std::string_view kMalformed = "a malformed chunk extension";
   if (++extension_bytes_ > kMostExtensionBytes) return refuse("chunk extensions that are too long");
-  if (state_ == State::extension && c == '\r') {
+  const bool is_token_char = kTokenChars[static_cast<uint8_t>(c)];
+  const bool may_end = state_ == State::name || state_ == State::token || state_ == State::quoted_end;
+  if (may_end && c == '\r') {
     state_ = State::size_end;
-    return;
-  }
-  if (!kValueChars[static_cast<uint8_t>(c)]) return refuse("a control character in a chunk extension");
-  switch (state_) {
-    case State::quoted_pair:
-      state_ = State::quoted;
-      break;
-    case State::quoted:
-      if (c == '"') state_ = State::extension;
-      if (c == '\\') state_ = State::quoted_pair;
-      break;
-    default:
-      if (c == '"') state_ = State::quoted;
+  } else if (may_end && c == ';') {
+    state_ = State::extension;
+  } else if (state_ == State::extension && is_token_char) {
+    state_ = State::name;
+  } else if (state_ == State::name && c == '=') {
+    state_ = State::value;
+  } else if (state_ == State::value && (c == '"' || is_token_char)) {
+    state_ = c == '"' ? State::quoted : State::token;
+  } else if (state_ == State::quoted && (c == '"' || c == '\\')) {
+    state_ = c == '"' ? State::quoted_end : State::quoted_pair;
+  } else if (state_ == State::quoted || state_ == State::quoted_pair) {
+    if (!kValueChars[static_cast<uint8_t>(c)]) return refuse(kMalformed);
+    state_ = State::quoted;
+  } else if (!is_token_char || (state_ != State::name && state_ != State::token)) {
+    refuse(kMalformed);
   }
 }
 

@@ -32,9 +32,13 @@ class ChunkedDecoder {
  private:
   enum class State : uint8_t {
     size,
-    extension,
-    quoted,
+    extension,  // behind ";"
+    name,       // of an extension
+    value,      // behind "="
+    token,      // a value that is one
+    quoted,     // a value in quotes
     quoted_pair,
+    quoted_end,
     size_end,
     data,
     data_cr,

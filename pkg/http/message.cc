@@ -101,6 +101,34 @@ std::optional<std::string_view> FieldList::find(std::string_view name) const {
   return std::nullopt;
 }
 
+bool may_be_trailer(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kDigests{"content-digest", "content-md5", "date"};
+  constexpr std::array<std::string_view, 6> kFamilies{"access-control-", "content-", "if-",
+                                                      "proxy-",          "sec-",     "x-forwarded-"};
+  constexpr std::array<std::string_view, 15> kOthers{
+      "age",    "cache-control", "expires", "location",    "max-forwards",
+      "origin", "pragma",        "range",   "retry-after", "set-cookie",
+      "vary",   "via",           "warning", "x-real-ip",   "www-authenticate"};
+  constexpr size_t kLongest = 17;  // of all names and families that are looked for
+  std::array<char, kLongest + 1> buffer;
+  const size_t length = std::min(name.size(), buffer.size());
+  std::ranges::transform(name.substr(0, length), buffer.begin(),
+                         [](char c) { return c == '_' ? '-' : ascii_lower(c); });
+  const std::string_view plain(buffer.data(), length);
+  if (std::ranges::find(kDigests, plain) != kDigests.end()) return true;
+  if (field_id(plain) != FieldId::other) return false;
+  const auto begins = [plain](std::string_view family) { return plain.starts_with(family); };
+  if (std::ranges::any_of(kFamilies, begins)) return false;
+  return std::ranges::find(kOthers, plain) == kOthers.end();
+}
+
+void split_target(std::string_view text, RequestHead& out) {
+  const size_t mark = text.find('?');
+  out.path = text.substr(0, mark);
+  out.has_query = mark != std::string_view::npos;
+  if (out.has_query) out.query = text.substr(mark + 1);
+}
+
 void RequestHead::clear() {
   FieldList kept = std::move(fields);
   *this = {};
@@ -133,6 +161,8 @@ std::string_view reason_phrase(int status) {
       return "Switching Protocols";
     case 200:
       return "OK";
+    case 202:
+      return "Accepted";
     case 204:
       return "No Content";
     case 301:
@@ -153,12 +183,18 @@ std::string_view reason_phrase(int status) {
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 409:
+      return "Conflict";
     case 413:
       return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
     case 417:
       return "Expectation Failed";
     case 414:
       return "URI Too Long";
+    case 422:
+      return "Unprocessable Content";
     case 429:
       return "Too Many Requests";
     case 431:

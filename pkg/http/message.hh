@@ -1,5 +1,5 @@
-// HTTP/1.1 messages as values. All views point into the receive buffer they were parsed from and live as
-// long as those bytes stay in place.
+// HTTP messages as values. All views point into what they were parsed from, a receive buffer for HTTP/1.1 and
+// the stream for HTTP/2, and live as long as those bytes stay in place.
 #pragma once
 
 #include <cstdint>
@@ -72,6 +72,7 @@ struct Field {
 class FieldList {
  public:
   void clear() { fields_.clear(); }
+  void reserve(size_t count) { fields_.reserve(count); }
   void add(Field field) { fields_.push_back(field); }
   size_t size() const { return fields_.size(); }
   auto begin() const { return fields_.begin(); }
@@ -128,8 +129,15 @@ struct ResponseHead {
   void clear();
 };
 
+// Sets path and query of `out` from the origin form of a target.
+void split_target(std::string_view target, RequestHead& out);
+
 // Whether a Connection field among `fields` lists `name`, which makes the field of that name hop-by-hop.
 bool is_connection_option(const FieldList& fields, std::string_view name);
+
+// RFC 9110 6.5.1: what frames, routes, authenticates or controls a message cannot come behind it. There are
+// servers that make one table of head and trailer fields, and some that take "_" for "-" in it.
+bool may_be_trailer(std::string_view name);
 
 // The usual words for a status; "" for one that has none.
 std::string_view reason_phrase(int status);

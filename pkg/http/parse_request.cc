@@ -1,4 +1,3 @@
-#include "pkg/base/address.hh"
 #include "pkg/base/text.hh"
 #include "pkg/http/framing.hh"
 #include "pkg/http/list.hh"
@@ -6,43 +5,6 @@
 
 namespace weir::http {
 namespace {
-
-// A URI's characters (RFC 3986) and those that browsers send unencoded; no space, control, "#", "\" or
-// byte beyond ASCII.
-bool is_target(std::string_view text) {
-  for (const char c : text) {
-    if (c <= 0x20 || c >= 0x7f || c == '#' || c == '\\') return false;
-  }
-  return !text.empty();
-}
-
-// uri-host [ ":" port ] (RFC 9110 7.2), a name, an IPv4 address or an IPv6 address in brackets.
-bool is_host(std::string_view text) {
-  size_t end = 0;
-  if (text.starts_with('[')) {
-    end = text.find(']');
-    if (end == std::string_view::npos) return false;
-    const auto ip = IpAddress::parse(text.substr(1, end - 1));
-    if (!ip || text.substr(1, end - 1).find(':') == std::string_view::npos) return false;
-    ++end;
-  } else {
-    while (end < text.size() && (is_alpha(text[end]) || is_digit(text[end]) || text[end] == '-' ||
-                                 text[end] == '.' || text[end] == '_')) {
-      ++end;
-    }
-    if (end == 0) return false;
-  }
-  if (end == text.size()) return true;
-  const auto port = parse_uint(text.substr(end + 1));
-  return text[end] == ':' && (end + 1 == text.size() || (port && *port <= 65535));
-}
-
-void split_path(std::string_view text, RequestHead& out) {
-  const size_t mark = text.find('?');
-  out.path = text.substr(0, mark);
-  out.has_query = mark != std::string_view::npos;
-  if (out.has_query) out.query = text.substr(mark + 1);
-}
 
 // The four forms of a target (RFC 9112 3.2). `authority` is what an absolute form says the host is.
 std::optional<Refusal> parse_target(RequestHead& out, std::string_view& authority) {
@@ -55,7 +17,7 @@ std::optional<Refusal> parse_target(RequestHead& out, std::string_view& authorit
                                                                          : std::optional(kMalformed);
   }
   if (target.starts_with('/')) {
-    split_path(target, out);
+    split_target(target, out);
     return std::nullopt;
   }
   if (target == "*") {
@@ -70,7 +32,7 @@ std::optional<Refusal> parse_target(RequestHead& out, std::string_view& authorit
   const size_t end = std::min(rest.find_first_of("/?"), rest.size());
   authority = rest.substr(0, end);
   if (!is_host(authority)) return kMalformed;
-  split_path(rest.substr(end), out);
+  split_target(rest.substr(end), out);
   // RFC 9112 3.2.4: OPTIONS for a URI that has neither path nor query asks about the server.
   if (out.path.empty()) out.path = out.method == Method::options && !out.has_query ? "*" : "/";
   return std::nullopt;

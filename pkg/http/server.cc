@@ -1,5 +1,9 @@
 #include "pkg/http/server.hh"
 
+#include <sys/socket.h>
+
+#include <algorithm>
+
 #include "pkg/http/chunked.hh"
 #include "pkg/http/path.hh"
 #include "pkg/http/write.hh"
@@ -11,6 +15,7 @@ struct Connection {
   aio::Loop& loop;
   aio::Stream stream;
   const Handler& handler;
+  OpenStreams& streams;
   const ServerLimits& limits;
   RequestHead head;
   std::string normalised;
@@ -19,27 +24,85 @@ struct Connection {
   DateField date;
 };
 
-aio::Task<bool> send_response(Connection& c, const ServerResponse& response, bool keep_alive) {
+void begin_head(Connection& c, const ServerResponse& response) {
   c.out.clear();
   append_status_line(c.out, response.status, {});
   c.date.append_to(c.out, WallTime::clock::now());
   append_field(c.out, "Content-Type", response.content_type);
-  append_field(c.out, "Content-Length", response.body.size());
   append_field(c.out, "X-Content-Type-Options", "nosniff");
   c.out += response.fields;
+}
+
+void end_head(Connection& c, bool keep_alive) {
   if (!keep_alive) c.out += "Connection: close\r\n";
   c.out += "\r\n";
+}
+
+aio::Task<bool> send_response(Connection& c, const ServerResponse& response, bool keep_alive) {
+  begin_head(c, response);
+  append_field(c.out, "Content-Length", response.body.size());
+  end_head(c, keep_alive);
   const bool has_body = c.head.method != Method::head;
   const std::string_view parts[] = {c.out, has_body ? std::string_view(response.body) : std::string_view()};
   const auto sent = co_await c.stream.write(parts, c.loop.in(c.limits.write_timeout));
   co_return sent&& keep_alive;
 }
 
-aio::Task<bool> refuse(Connection& c, Refusal refusal) {
+aio::Task<bool> refuse(Connection& c, Refusal refusal, bool keep_alive) {
   ServerResponse response;
   response.status = refusal.status;
   response.body = std::string(refusal.reason) + "\n";
-  co_return co_await send_response(c, response, false);
+  co_return co_await send_response(c, response, keep_alive);
+}
+
+class StreamedBody final : public BodyWriter {
+ public:
+  StreamedBody(Connection& connection, bool chunked) : connection_(connection), chunked_(chunked) {}
+
+  aio::Task<Result<>> write(std::string_view piece) override {
+    if (piece.empty()) co_return Result<>();  // as a chunk it would be the last one
+    Connection& c = connection_;
+    c.out.clear();
+    if (chunked_) append_chunk_size(c.out, piece.size());
+    const std::string_view parts[] = {c.out, piece, chunked_ ? "\r\n" : ""};
+    const auto sent = co_await c.stream.write(parts, c.loop.in(c.limits.write_timeout));
+    co_return sent;
+  }
+
+ private:
+  Connection& connection_;
+  const bool chunked_;
+};
+
+// What a client that does not read may hold of the kernel's memory; by itself that grows to megabytes.
+void bound_send_buffer(const aio::Stream& stream) {
+  const int bytes = 32 * 1024;  // the kernel doubles it
+  (void)setsockopt(stream.descriptor(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+aio::Task<bool> send_stream(Connection& c, const ServerResponse& response, bool keep_alive) {
+  if (c.streams.is_full()) {
+    co_return co_await refuse(c, {503, "too many streams are open; try again later"}, keep_alive);
+  }
+  aio::TaskContext& me = co_await aio::this_task();
+  const OpenStreams::Place place(c.streams, me);
+  const bool chunked = !c.head.is_http_1_0;
+  const bool goes_on = keep_alive && chunked;
+  begin_head(c, response);
+  if (chunked) append_field(c.out, "Transfer-Encoding", "chunked");
+  end_head(c, goes_on);
+  bound_send_buffer(c.stream);
+  const auto begun = co_await c.stream.write(c.out, c.loop.in(c.limits.write_timeout));
+  if (!begun) co_return false;
+  if (c.head.method == Method::head) co_return goes_on;
+  StreamedBody body(c, chunked);
+  c.stream.cancel_when_peer_leaves(&me);
+  co_await response.producer(body);
+  c.stream.cancel_when_peer_leaves(nullptr);
+  // A body that was cut short must not look whole.
+  if (!chunked || me.cancelled) co_return false;
+  const auto ended = co_await c.stream.write("0\r\n\r\n", c.loop.in(c.limits.write_timeout));
+  co_return ended&& goes_on;
 }
 
 // Receives until a head is complete. Nothing: the connection is over.
@@ -72,6 +135,10 @@ aio::Task<std::optional<Refusal>> receive_body(Connection& c) {
   c.body.clear();
   if (c.head.framing.kind == BodyKind::length && left > c.limits.body) co_return kTooLarge;
   const bool chunked = c.head.framing.kind == BodyKind::chunked;
+  if (c.head.expects_continue && c.head.framing.kind != BodyKind::none && c.stream.text().empty()) {
+    const auto told = co_await c.stream.write("HTTP/1.1 100 Continue\r\n\r\n", deadline);
+    if (!told) co_return Refusal{408, "the body did not come in time"};
+  }
   while (chunked ? !decoder.is_done() : left > 0) {
     const std::span<char> buffered = c.stream.buffered();
     ChunkedDecoder::Step step{std::min<uint64_t>(left, buffered.size()),
@@ -104,11 +171,14 @@ aio::Task<bool> serve_one(Connection& c) {
   if (!refusal && !path) refusal = Refusal{400, "the path is ambiguous"};
   bool goes_on = false;
   if (refusal) {
-    goes_on = co_await refuse(c, *refusal);
+    goes_on = co_await refuse(c, *refusal, false);
   } else {
     const ServerRequest request{c.head, *path, c.body};
     const ServerResponse response = co_await c.handler(request);
-    goes_on = co_await send_response(c, response, c.head.keep_alive);
+    if (response.producer)
+      goes_on = co_await send_stream(c, response, c.head.keep_alive);
+    else
+      goes_on = co_await send_response(c, response, c.head.keep_alive);
   }
   c.stream.unpin();
   co_return goes_on;
@@ -116,8 +186,22 @@ aio::Task<bool> serve_one(Connection& c) {
 
 }  // namespace
 
-aio::Task<> serve(aio::Loop& loop, aio::Stream stream, const Handler& handler, ServerLimits limits) {
-  Connection connection{loop, std::move(stream), handler, limits, {}, {}, {}, {}, {}};
+void OpenStreams::cancel() {
+  // Cancelling resumes nothing in this turn of the loop, so the list stays as it is while we walk it.
+  for (aio::TaskContext* task : tasks_) task->cancel();
+}
+
+OpenStreams::Place::Place(OpenStreams& streams, aio::TaskContext& task) : streams_(streams), task_(task) {
+  streams_.tasks_.push_back(&task_);
+}
+
+OpenStreams::Place::~Place() {
+  std::erase(streams_.tasks_, &task_);
+}
+
+aio::Task<> serve(aio::Loop& loop, aio::Stream stream, const Handler& handler, OpenStreams& streams,
+                  ServerLimits limits) {
+  Connection connection{loop, std::move(stream), handler, streams, limits, {}, {}, {}, {}, {}};
   for (;;) {
     const bool goes_on = co_await serve_one(connection);
     if (!goes_on) break;

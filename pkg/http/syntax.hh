@@ -1,4 +1,4 @@
-// Character classes of RFC 9110 5.6.2 and 5.5, as tables.
+// Character classes of RFC 9110 5.6.2 and 5.5, as tables, and what a request may name in whatever version.
 #pragma once
 
 #include <array>
@@ -36,5 +36,12 @@ constexpr bool is_field_value(std::string_view text) {
   }
   return true;
 }
+
+// A URI's characters (RFC 3986) and those that browsers send unencoded; no space, control, "#", "\" or
+// byte beyond ASCII.
+bool is_target(std::string_view text);
+
+// uri-host [ ":" port ] (RFC 9110 7.2), a name, an IPv4 address or an IPv6 address in brackets.
+bool is_host(std::string_view text);
 
 }  // namespace weir::http

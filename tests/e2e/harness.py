@@ -41,6 +41,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def commit_number():
+    """A seed of each commit's own: over time they differ, and a run that failed can be repeated."""
+    described = subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], cwd=os.path.dirname(os.path.abspath(__file__)),
+                               capture_output=True, text=True)
+    return int(described.stdout.strip()[:7] or "1", 16)
+
+
 def accepts(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -14,7 +14,7 @@ import harness
 from harness import Connection, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SEED = int(os.environ.get("WEIR_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+SEED = int(os.environ.get("WEIR_TEST_SEED", "0")) or harness.commit_number()
 ROUNDS = int(os.environ.get("WEIR_TEST_ROUNDS", "1200"))
 
 REQUESTS = [

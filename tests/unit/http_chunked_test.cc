@@ -80,6 +80,24 @@ TEST_CASE("malformed chunking is refused however it is split") {
   }
 }
 
+TEST_CASE("extensions keep to their grammar") {
+  const auto accepts = [](std::string_view extension) {
+    std::string body = "5" + std::string(extension) + "\r\nhello\r\n0\r\n\r\n";
+    ChunkedDecoder decoder;
+    decoder.decode(body);
+    return decoder.is_done();
+  };
+  for (const char* good : {";a", ";a;b", ";a=b", ";a=\"b\"", ";a=\"b;\\\"c\";d=e"}) {
+    INFO(good);
+    CHECK(accepts(good));
+  }
+  for (const char* bad : {";", ";;a", ";a=", ";=b", "; a", ";a ", ";a =b", ";a= \"b\"", ";a=b\"c\"",
+                          ";a=\"b\"c", ";a=\"b", ";a=\"b\\\"", ";a=b=c", ";a\x01", ";a=\"\x7f\""}) {
+    INFO(bad);
+    CHECK_FALSE(accepts(bad));
+  }
+}
+
 TEST_CASE("extensions and trailers are bounded") {
   std::string many;
   for (int i = 0; i < 100; ++i) many += "1;" + std::string(50, 'x') + "\r\na\r\n";

@@ -1,0 +1,27 @@
+#include "pkg/aio/tls_sessions.hh"
+
+#include <openssl/ssl.h>
+
+#include <utility>
+
+namespace weir::aio {
+
+void TlsSessions::Release::operator()(ssl_session_st* session) const {
+  SSL_SESSION_free(session);
+}
+
+void TlsSessions::keep(Session session) {
+  const std::lock_guard lock(mutex_);
+  std::swap(newest_, session);
+}
+
+// A server may see a ticket more than once: RFC 8446, C.4, advises against it only where the two connections
+// must not be linked, and what connects here connects for itself.
+TlsSessions::Session TlsSessions::newest() const {
+  const std::lock_guard lock(mutex_);
+  if (!newest_ || SSL_SESSION_is_resumable(newest_.get()) != 1) return nullptr;
+  SSL_SESSION_up_ref(newest_.get());
+  return Session(newest_.get());
+}
+
+}  // namespace weir::aio

@@ -1,0 +1,26 @@
+// The session that a client resumes with one server: the newest the server gave, shared by all threads.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+struct ssl_session_st;
+
+namespace weir::aio {
+
+class TlsSessions {
+ public:
+  struct Release {
+    void operator()(ssl_session_st* session) const;
+  };
+  using Session = std::unique_ptr<ssl_session_st, Release>;
+
+  void keep(Session session);
+  Session newest() const;  // null: none
+
+ private:
+  mutable std::mutex mutex_;
+  Session newest_;  // guarded by mutex_
+};
+
+}  // namespace weir::aio

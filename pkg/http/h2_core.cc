@@ -1,0 +1,494 @@
+#include "pkg/http/h2_core.hh"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+
+#include "pkg/http/h2_lines.hh"
+
+namespace weir::http {
+namespace {
+
+// Behind this much no further frame is produced; the last one may go beyond it by its size.
+constexpr size_t kEnough = H2Core::kOutputBytes - H2Guard::kMaxFrame - H2Guard::kFrameHead;
+// How many requests a client begins at once before it has seen the server's SETTINGS.
+constexpr size_t kStreamsBeforeGreeting = 100;
+
+std::string_view text_of(nghttp2_rcbuf* buffer) {
+  const nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
+  return {reinterpret_cast<const char*>(bytes.base), bytes.len};
+}
+
+// Of what nghttp2 cannot go on after.
+H2Fault fault_of(int error) {
+  const bool is_flood = error == NGHTTP2_ERR_FLOODED;
+  return {is_flood ? H2Code::kEnhanceYourCalm : H2Code::kInternalError, nghttp2_strerror(error)};
+}
+
+}  // namespace
+
+// nghttp2's view of a core. None of these may call nghttp2 to receive or to send.
+struct H2Core::Callbacks {
+  static H2Core& core(void* user_data) { return *static_cast<H2Core*>(user_data); }
+
+  static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    return core(user_data).on_begin_headers(frame->hd.stream_id) ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+  static int header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name, nghttp2_rcbuf* value,
+                    uint8_t, void* user_data) {
+    return core(user_data).on_field(frame->hd.stream_id, text_of(name), text_of(value))
+               ? 0
+               : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+  // nghttp2 would leave out a field it does not like and go on.
+  static int invalid_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf*, nghttp2_rcbuf*,
+                            uint8_t, void* user_data) {
+    core(user_data).reject(frame->hd.stream_id, H2Code::kProtocolError);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    core(user_data).on_frame(*frame);
+    return 0;
+  }
+  static int invalid_frame(nghttp2_session*, const nghttp2_frame*, int, void* user_data) {
+    core(user_data).charge(H2Budget::kReset);
+    return 0;
+  }
+  static int data_chunk(nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size,
+                        void* user_data) {
+    core(user_data).on_data(id, {reinterpret_cast<const char*>(data), size});
+    return 0;
+  }
+  static int stream_closed(nghttp2_session*, int32_t id, uint32_t code, void* user_data) {
+    core(user_data).on_stream_close(id, code);
+    return 0;
+  }
+  static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    core(user_data).on_frame_sent(*frame);
+    return 0;
+  }
+  static int frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data) {
+    if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+    if (H2Stream* stream = core(user_data).find(frame->hd.stream_id)) stream->reset(H2Code::kInternalError);
+    return 0;
+  }
+  static ssize_t read_content(nghttp2_session*, int32_t id, uint8_t*, size_t size, uint32_t* flags,
+                              nghttp2_data_source*, void* user_data) {
+    return core(user_data).offer_content(id, size, *flags);
+  }
+  static int send_content(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t size,
+                          nghttp2_data_source*, void* user_data) {
+    core(user_data).take_content(frame->hd.stream_id,
+                                 {reinterpret_cast<const char*>(head), H2Guard::kFrameHead}, size);
+    return 0;
+  }
+
+  static const nghttp2_session_callbacks* table() {
+    static const auto callbacks = [] {
+      nghttp2_session_callbacks* made = nullptr;
+      if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
+      nghttp2_session_callbacks_set_on_begin_headers_callback(made, begin_headers);
+      nghttp2_session_callbacks_set_on_header_callback2(made, header);
+      nghttp2_session_callbacks_set_on_invalid_header_callback2(made, invalid_header);
+      nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame_received);
+      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, invalid_frame);
+      nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data_chunk);
+      nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_closed);
+      nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_sent);
+      nghttp2_session_callbacks_set_on_frame_not_send_callback(made, frame_not_sent);
+      nghttp2_session_callbacks_set_send_data_callback(made, send_content);
+      return std::unique_ptr<nghttp2_session_callbacks, decltype(&nghttp2_session_callbacks_del)>(
+          made, nghttp2_session_callbacks_del);
+    }();
+    return callbacks.get();
+  }
+
+  static const nghttp2_option* options() {
+    static const auto options = [] {
+      nghttp2_option* made = nullptr;
+      if (nghttp2_option_new(&made) != 0) throw std::bad_alloc();
+      nghttp2_option_set_no_auto_window_update(made, 1);
+      nghttp2_option_set_no_closed_streams(made, 1);
+      // The budget is ours and a stricter one.
+      nghttp2_option_set_stream_reset_rate_limit(made, 1'000'000, 1'000'000);
+      return std::unique_ptr<nghttp2_option, decltype(&nghttp2_option_del)>(made, nghttp2_option_del);
+    }();
+    return options.get();
+  }
+};
+
+H2Core::H2Core(Role role, const H2Settings& settings, Owner& owner)
+    : role_(role), settings_(settings), owner_(owner), guard_(role == Role::server), fields_(settings.head) {
+  const auto make = role == Role::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
+  if (make(&session_, Callbacks::table(), this, Callbacks::options()) != 0) throw std::bad_alloc();
+  greet();
+}
+
+void H2Core::greet() {
+  constexpr int32_t kNoPriorities = 0x9;  // RFC 9218 2.1; nghttp2 then keeps no tree of them
+  const auto list_bytes = static_cast<uint32_t>(settings_.head.bytes + settings_.head.fields * 32);
+  std::array<nghttp2_settings_entry, 4> entries{
+      {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, settings_.stream_window},
+       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list_bytes},
+       {kNoPriorities, 1},
+       {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}}};
+  if (role_ == Role::server)
+    entries[3] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, settings_.max_concurrent_streams};
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<int32_t>(settings_.connection_window));
+}
+
+H2Core::~H2Core() {
+  lose();
+  nghttp2_session_del(session_);
+}
+
+void H2Core::adopt(H2Stream& stream) {
+  stream.next_ = first_;
+  stream.link_ = &first_;
+  if (first_ != nullptr) first_->link_ = &stream.next_;
+  first_ = &stream;
+  ++streams_;
+  ++occupied_;
+}
+
+void H2Core::vacate(H2Stream& stream) {
+  if (std::exchange(stream.occupies_, false)) --occupied_;
+}
+
+void H2Core::forget(H2Stream& stream) {
+  *stream.link_ = stream.next_;
+  if (stream.next_ != nullptr) stream.next_->link_ = stream.link_;
+  --streams_;
+  vacate(stream);
+  if (stream.id_ != 0) {
+    if (const size_t held = stream.incoming_.size() + stream.piece_.size(); held > 0)
+      nghttp2_session_consume_connection(session_, held);
+    nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);
+    if (!stream.is_closed_) {
+      const uint32_t unfinished = role_ == Role::server ? H2Code::kInternalError : H2Code::kCancel;
+      submit_reset(stream, stream.local_done_ && role_ == Role::server ? H2Code::kNoError : unfinished);
+    }
+    owner_.on_output();
+  }
+  stream.core_ = nullptr;
+}
+
+void H2Core::lose() {
+  while (first_ != nullptr) {
+    H2Stream& stream = *first_;
+    first_ = stream.next_;
+    if (first_ != nullptr) first_->link_ = &first_;
+    --streams_;
+    vacate(stream);
+    stream.core_ = nullptr;
+    stream.end_as(H2End::lost, H2Code::kNoError);
+  }
+  incoming_.reset();
+  is_lost_ = true;
+}
+
+H2Stream* H2Core::find(int32_t id) const {
+  return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session_, id));
+}
+
+size_t H2Core::receive(std::string_view bytes, uint64_t now_ms) {
+  now_ms_ = now_ms;
+  size_t used = 0;
+  receiving_ = true;
+  while (used < bytes.size() && !fault_) {
+    const size_t step = guard_.admit(bytes.substr(used), now_ms);
+    if (step == 0) break;
+    const auto* data = reinterpret_cast<const uint8_t*>(bytes.data()) + used;
+    const ssize_t taken = nghttp2_session_mem_recv(session_, data, step);
+    used += step;
+    if (taken < 0) fail(fault_of(static_cast<int>(taken)));
+    if (guard_.fault()) break;
+  }
+  receiving_ = false;
+  if (guard_.fault()) fail(*guard_.fault());
+  return fault_ ? bytes.size() : used;
+}
+
+void H2Core::fail(H2Fault fault) {
+  if (fault_) return;
+  fault_ = fault;
+  nghttp2_session_terminate_session(session_, fault.code);
+  owner_.on_output();
+}
+
+void H2Core::produce() {
+  if (receiving_ || is_lost_) return;
+  while (output_.size() < kEnough) {
+    const uint8_t* data = nullptr;
+    const ssize_t size = nghttp2_session_mem_send(session_, &data);
+    if (size <= 0) break;
+    output_.append(reinterpret_cast<const char*>(data), static_cast<size_t>(size));
+  }
+  if (!output_.empty()) owner_.on_output();
+}
+
+bool H2Core::has_output() const {
+  return !output_.empty() || nghttp2_session_want_write(session_) != 0;
+}
+
+void H2Core::take_output(std::string& into) {
+  into.clear();
+  std::swap(into, output_);
+}
+
+void H2Core::give_back(std::string& taken) {
+  if (output_.empty()) output_ = {};
+  taken = {};
+}
+
+bool H2Core::is_finished() const {
+  return is_lost_ || (!has_output() && nghttp2_session_want_read(session_) == 0);
+}
+
+void H2Core::announce_end() {
+  if (leaving_ || fault_) return;
+  leaving_ = true;
+  if (role_ == Role::client) return end_now();
+  nghttp2_submit_shutdown_notice(session_);
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+  owner_.on_output();
+}
+
+void H2Core::end_now() {
+  leaving_ = true;
+  if (std::exchange(end_announced_, true) || fault_) return;
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
+                        H2Code::kNoError, nullptr, 0);
+  owner_.on_output();
+}
+
+bool H2Core::can_open() const {
+  if (role_ != Role::client || leaving_ || peer_leaves_ || fault_ || is_lost_) return false;
+  if (nghttp2_session_check_request_allowed(session_) == 0) return false;
+  if (!is_greeted()) return occupied_ < kStreamsBeforeGreeting;
+  return occupied_ < nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+void H2Core::charge(int64_t points) {
+  guard_.charge(points, now_ms_);
+}
+
+bool H2Core::on_begin_headers(int32_t id) {
+  H2Stream* stream = find(id);
+  if (stream == nullptr) {
+    if (role_ == Role::client) return false;
+    // The slots of those that were reset count until their work has ended, whatever nghttp2 thinks.
+    if (occupied_ >= settings_.max_concurrent_streams) {
+      nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, H2Code::kRefusedStream);
+      charge(H2Budget::kRefused);
+      return false;
+    }
+    incoming_ = owner_.make_stream(*this);
+    stream = incoming_.get();
+    stream->id_ = id;
+    nghttp2_session_set_stream_user_data(session_, id, stream);
+  }
+  if (stream->head_done_) {
+    fields_.begin(H2FieldReader::Block::trailers, stream->arena_, stream->trailers_);
+  } else {
+    stream->begin_head(fields_);
+  }
+  return true;
+}
+
+bool H2Core::on_field(int32_t id, std::string_view name, std::string_view value) {
+  if (fields_.add(name, value)) return true;
+  reject(id, fields_.is_hopeless() ? H2Code::kEnhanceYourCalm : H2Code::kProtocolError);
+  return false;
+}
+
+void H2Core::reject(int32_t id, uint32_t code) {
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
+  charge(H2Budget::kReset);
+  H2Stream* stream = find(id);
+  if (stream == nullptr) return;
+  stream->is_closed_ = true;
+  nghttp2_session_set_stream_user_data(session_, id, nullptr);
+  if (role_ == Role::client) vacate(*stream);
+  stream->end_as(H2End::reset, code);
+  if (stream == incoming_.get()) incoming_.reset();
+}
+
+void H2Core::on_frame(const nghttp2_frame& frame) {
+  switch (frame.hd.type) {
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_DATA:
+      if (H2Stream* stream = find(frame.hd.stream_id)) {
+        stream->bytes_in_ += H2Guard::kFrameHead + frame.hd.length;
+        on_stream_frame(*stream, frame);
+      }
+      break;
+    case NGHTTP2_RST_STREAM:
+      // One that is over costs nothing; one that is not makes work in vain.
+      if (find(frame.hd.stream_id) != nullptr) charge(H2Budget::kReset);
+      break;
+    case NGHTTP2_GOAWAY:
+      peer_leaves_ = true;
+      break;
+    case NGHTTP2_PING:
+      if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 && leaving_) end_now();
+      break;
+    default:
+      break;
+  }
+}
+
+void H2Core::on_stream_frame(H2Stream& stream, const nghttp2_frame& frame) {
+  const bool end_of_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  if (frame.hd.type == NGHTTP2_HEADERS) {
+    const bool is_head = !stream.head_done_;
+    const H2Verdict verdict = is_head ? stream.take_head(fields_, end_of_stream) : fields_.finish_trailers();
+    if (verdict.kind == H2Verdict::Kind::malformed) return reject(stream.id_, H2Code::kProtocolError);
+    stream.remote_done_ = end_of_stream;
+    if (incoming_.get() == &stream) owner_.on_request(std::move(incoming_));
+  } else if (end_of_stream) {
+    stream.remote_done_ = true;
+  }
+  stream.fresh_ += H2Guard::kFrameHead;
+  stream.input_.set();
+}
+
+void H2Core::on_data(int32_t id, std::string_view data) {
+  H2Stream* stream = find(id);
+  if (stream == nullptr || stream->end_ != H2End::open) {
+    nghttp2_session_consume_connection(session_, data.size());
+    return;
+  }
+  stream->incoming_ += data;
+  stream->fresh_ += data.size();
+}
+
+void H2Core::on_stream_close(int32_t id, uint32_t code) {
+  H2Stream* stream = find(id);
+  if (stream == nullptr) return;
+  stream->is_closed_ = true;
+  const bool is_complete = code == H2Code::kNoError && stream->remote_done_;
+  if (is_complete) guard_.budget().earn(H2Budget::kEarned);
+  // A client's slot is free when the server says so; a server's, when a cut-off request's work has ended.
+  if (is_complete || role_ == Role::client) vacate(*stream);
+  H2End how = H2End::reset;
+  if (is_complete) how = H2End::complete;
+  if (code == H2Code::kRefusedStream) how = H2End::refused;
+  stream->end_as(how, code);
+  if (stream == incoming_.get()) incoming_.reset();
+}
+
+void H2Core::on_frame_sent(const nghttp2_frame& frame) {
+  H2Stream* stream = nullptr;
+  switch (frame.hd.type) {
+    case NGHTTP2_HEADERS:
+      if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) guard_.opened(static_cast<uint32_t>(frame.hd.stream_id));
+      stream = find(frame.hd.stream_id);
+      break;
+    case NGHTTP2_DATA:
+      // A peer that takes what we send says so with two WINDOW_UPDATE at most.
+      guard_.budget().earn(2 * H2Budget::kControlFrame);
+      stream = find(frame.hd.stream_id);
+      break;
+    case NGHTTP2_RST_STREAM:
+      guard_.discard(static_cast<uint32_t>(frame.hd.stream_id));
+      break;
+    case NGHTTP2_GOAWAY:
+      // nghttp2 finds faults too.
+      if (frame.goaway.error_code != H2Code::kNoError && !fault_)
+        fault_ = {frame.goaway.error_code, h2_code_name(frame.goaway.error_code)};
+      break;
+    default:
+      break;
+  }
+  if (stream != nullptr) stream->bytes_out_ += H2Guard::kFrameHead + frame.hd.length;
+}
+
+ssize_t H2Core::offer_content(int32_t id, size_t room, uint32_t& flags) {
+  H2Stream* stream = find(id);
+  if (stream == nullptr) return NGHTTP2_ERR_DEFERRED;
+  const H2Stream::Content& staged = stream->staged_;
+  const size_t size = std::min(room, staged.piece.size());
+  const bool is_end = staged.last && size == staged.piece.size();
+  if (size == 0 && !is_end) return NGHTTP2_ERR_DEFERRED;
+  flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (!is_end) return static_cast<ssize_t>(size);
+  flags |= NGHTTP2_DATA_FLAG_EOF;
+  if (!staged.trailer_lines.empty()) {
+    flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    lines_.assign({}, staged.trailer_lines);
+    nghttp2_submit_trailer(session_, id, lines_.data(), lines_.size());
+  }
+  return static_cast<ssize_t>(size);
+}
+
+void H2Core::take_content(int32_t id, std::string_view frame_head, size_t size) {
+  output_ += frame_head;
+  H2Stream* stream = find(id);
+  H2Stream::Content& staged = stream->staged_;
+  output_ += staged.piece.substr(0, size);
+  staged.piece.remove_prefix(size);
+  if (!staged.piece.empty()) return;
+  stream->local_done_ = std::exchange(staged.last, false);
+  if (auto* sender = std::exchange(stream->sender_, nullptr)) sender->resume_later();
+}
+
+Result<> H2Core::submit_answer(H2Stream& stream, int status, std::string_view lines, Head kind) {
+  std::array<char, 4> digits;
+  digits[0] = static_cast<char>('0' + status / 100 % 10);
+  digits[1] = static_cast<char>('0' + status / 10 % 10);
+  digits[2] = static_cast<char>('0' + status % 10);
+  const Field pseudo[] = {{":status", {digits.data(), 3}, FieldId::other}};
+  lines_.assign(pseudo, lines);
+  int error = 0;
+  const nghttp2_data_provider content{{.ptr = nullptr}, Callbacks::read_content};
+  switch (kind) {
+    case Head::interim:
+      error = nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id_, nullptr, lines_.data(),
+                                     lines_.size(), nullptr);
+      break;
+    case Head::with_content:
+      error = nghttp2_submit_response(session_, stream.id_, lines_.data(), lines_.size(), &content);
+      break;
+    case Head::last:
+      error = nghttp2_submit_response(session_, stream.id_, lines_.data(), lines_.size(), nullptr);
+      break;
+  }
+  if (error != 0) return failure_of(error);
+  return {};
+}
+
+Result<> H2Core::submit_request(H2Stream& stream, std::span<const Field> pseudo, std::string_view lines,
+                                Head kind) {
+  lines_.assign(pseudo, lines);
+  const nghttp2_data_provider content{{.ptr = nullptr}, Callbacks::read_content};
+  const int32_t id = nghttp2_submit_request(session_, nullptr, lines_.data(), lines_.size(),
+                                            kind == Head::last ? nullptr : &content, &stream);
+  if (id < 0) return failure_of(id);
+  stream.id_ = id;
+  return {};
+}
+
+std::unexpected<Error> H2Core::failure_of(int error) {
+  return weir::fail(Errc::internal, std::string("HTTP/2: ") + nghttp2_strerror(error));
+}
+
+void H2Core::resume(H2Stream& stream) {
+  nghttp2_session_resume_data(session_, stream.id_);
+}
+
+void H2Core::submit_reset(H2Stream& stream, uint32_t code) {
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, code);
+  stream.is_closed_ = true;
+  owner_.on_output();
+}
+
+void H2Core::credit(const H2Stream& stream, size_t bytes) {
+  nghttp2_session_consume(session_, stream.id_, bytes);
+  if (nghttp2_session_want_write(session_) != 0) owner_.on_output();
+}
+
+}  // namespace weir::http
