@@ -100,13 +100,14 @@ def verify(server, pem):
         expect(what + ": the connection to the backend was used before", seen["requests"] > 1, bool(proto))
 
 
-def run_section(section, servers, seconds, rounds):
+def run_section(section, servers, backend, seconds, rounds):
     def load(server, duration=seconds):
         return section.load(server.ports[section.port], duration)
     print(f"\n== {section.title} ({section.name})", flush=True)
     for server in servers:
         load(server, 1)
-    medians = side_by_side.medians_of_rounds(servers, rounds, load, section.unit)
+    medians = side_by_side.medians_of_rounds(servers, rounds, load, section.unit,
+                                             backend if section.unit == "req" else None)
     print(f"\nmedians of {rounds} rounds of {seconds} s")
     side_by_side.print_table(medians, [name for name in medians if name != WEIR])
     return medians
@@ -125,12 +126,12 @@ def print_summary(results, names):
         print(f"{section:11}{column.removeprefix('CPU '):>13}" + "".join(f"{cell:>15}" for cell in cells))
 
 
-def measure_all(servers, sections, seconds, rounds):
+def measure_all(servers, backend, sections, seconds, rounds):
     results = {}
     for section in sections:
         able = [server for server in servers if section.port in server.ports]
         if able:
-            results[section.name] = run_section(section, able, seconds, rounds)
+            results[section.name] = run_section(section, able, backend, seconds, rounds)
     print_summary(results, [server.name for server in servers])
 
 
@@ -165,7 +166,7 @@ def main():
                 verify(server, pem)
             if len(servers) == 1:
                 raise SystemExit("nothing is left to measure")
-            measure_all(servers[1:], [one for one in SECTIONS if one.name in options.sections],
+            measure_all(servers[1:], servers[0], [one for one in SECTIONS if one.name in options.sections],
                         options.seconds, options.rounds)
         finally:
             for server in reversed(servers):

@@ -142,13 +142,13 @@ def start_proxies(weir, backend_port, directory):
         yield Server(name, SERVER_CPU, {"http": port}, command(path), directory)
 
 
-def show_throughput(proxies, seconds, rounds):
+def show_throughput(proxies, backend, seconds, rounds):
     def load(server, duration=seconds):
         url = f"http://127.0.0.1:{server.ports['http']}{side_by_side.PATH}"
         return side_by_side.run_wrk(url, duration, CONNECTIONS)
     for server in proxies:
         load(server, 1)
-    medians = side_by_side.medians_of_rounds(proxies, rounds, load, "req")
+    medians = side_by_side.medians_of_rounds(proxies, rounds, load, "req", backend)
     print(f"\nmedians of {rounds} rounds of {seconds} s, {CONNECTIONS} connections")
     side_by_side.print_table(medians, ["nginx"])
 
@@ -186,7 +186,7 @@ def main():
             for server in start_proxies(os.path.abspath(options.weir), servers[0].ports["http"], directory):
                 servers.append(server)
             proxies = servers[1:]
-            show_throughput(proxies, options.seconds, options.rounds)
+            show_throughput(proxies, servers[0], options.seconds, options.rounds)
             show_system_calls(proxies)
             show_idle_memory(proxies)
         finally:

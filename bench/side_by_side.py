@@ -6,6 +6,7 @@ Rounds are interleaved, so that a machine that slows down slows all of them. CPU
 (user + system, all its processes and threads), divided by what was done: it is what to compare where the
 machine has other work, or where the load is what limits the rate."""
 
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -18,8 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 SERVER_CPU, LOAD_CPU = 0, 1
+SETTLING_SECONDS = 0.5
 BODY = "x" * 256
 BULK_BYTES = 64 * 1024 * 1024
 PATH = "/path/to/resource?with=query"
@@ -28,7 +31,7 @@ BROWSER_FIELDS = {
     "Accept": "text/html,application/xhtml+xml", "Accept-Language": "en-US,en;q=0.5",
     "Accept-Encoding": "gzip, deflate", "Cookie": "session=4f2c8e0a1b3d5f7a9c"}
 
-# /seen tells what a proxy made of a request; /bulk is a file in the page cache.
+# /seen tells what a proxy made of a request, /served how many came; /bulk is a file in the page cache.
 BACKEND = """
 daemon off; worker_processes 1; error_log stderr error; pid backend.pid;
 events {{ worker_connections 4096; }}
@@ -41,6 +44,7 @@ http {{
       return 200 '{{"for": "$http_x_forwarded_for", "proto": "$http_x_forwarded_proto",
                    "requests": $connection_requests}}';
     }}
+    location = /served {{ stub_status; }}
     location = /bulk {{ alias {directory}/bulk; }}
   }}
 }}
@@ -141,6 +145,12 @@ def start_backend(directory):
     return Server("backend", LOAD_CPU, {"http": port}, command, directory)
 
 
+def requests_served(backend):
+    """How many requests the backend has had, this one among them."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{backend.ports['http']}/served") as answer:
+        return int(answer.read().split()[9])
+
+
 @dataclasses.dataclass
 class Run:
     """What a load did: `count` of its unit in so many seconds."""
@@ -203,24 +213,31 @@ def percentiles(ordered):
     return ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
 
 
-def measure(server, load, unit):
-    """One run of `load` on the server, as a row: what an operation costs, the rate, the latency."""
-    before = server.cpu_seconds()
-    run = load(server)
-    cpu = server.cpu_seconds() - before
-    cost = {"CPU s/GB": cpu / run.count} if unit == "GB" else {f"CPU us/{unit}": cpu / run.count * 1e6}
+def measure(server, load, unit, backend=None):
+    """One run of `load` on the server, as a row: what an operation costs, the rate, the latency. With `backend`
+    the cost is that of the requests which came to it after all connections were made, so that handshakes are
+    not spread over however many requests the machine had time for."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(load, server)
+        if backend:
+            concurrent.futures.wait([running], SETTLING_SECONDS)
+        cpu, served = server.cpu_seconds(), requests_served(backend) if backend else 0
+        run = running.result()
+    cpu = server.cpu_seconds() - cpu
+    count = requests_served(backend) - served - 1 if backend else run.count
+    cost = {"CPU s/GB": cpu / count} if unit == "GB" else {f"CPU us/{unit}": cpu / count * 1e6}
     row = {**cost, f"{unit}/s": run.count / run.seconds}
     if run.p50_us is not None:
         row |= {"p50 us": run.p50_us, "p99 us": run.p99_us}
     return row
 
 
-def medians_of_rounds(servers, rounds, load, unit):
-    """Runs `load` on each server in turn, `rounds` times; a row of medians for each, by name."""
+def medians_of_rounds(servers, rounds, load, unit, backend=None):
+    """Measures each server in turn, `rounds` times; a row of medians for each, by name."""
     results = {server.name: [] for server in servers}
     for number in range(rounds):
         for server in servers:
-            row = measure(server, load, unit)
+            row = measure(server, load, unit, backend)
             results[server.name].append(row)
             cells = ", ".join(f"{column} {rounded(value)}" for column, value in row.items())
             print(f"round {number + 1} {server.name}: {cells}", flush=True)
