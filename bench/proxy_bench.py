@@ -1,37 +1,20 @@
 """weir-proxy, nginx and HAProxy side by side: the same backend, the same load, one rate limit that counts
-every request and rejects none, each proxy alone on processor 0 while wrk and the backend share processor 1.
-
-Rounds are interleaved, so that a machine that slows down slows all of them. Medians are printed, and ratios
-to nginx. CPU time is the proxy's own (user + system, all its processes) from /proc, divided by requests."""
+every request and rejects none. Medians are printed, and ratios to nginx; see side_by_side.py."""
 
 import argparse
 import os
 import re
-import resource
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import tempfile
-import time
 
-PROXY_CPU, LOAD_CPU = 0, 1
+import side_by_side
+from side_by_side import SERVER_CPU, Server, free_port, nginx_command, write_file
+
 CONNECTIONS = 64
 IDLE_CONNECTIONS = 10_000
-TICKS = os.sysconf("SC_CLK_TCK")
-
-BACKEND = """
-daemon off; worker_processes 1; error_log stderr error; pid backend.pid;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 600;
-  server {{
-    listen 127.0.0.1:{backend} backlog=4096;
-    location / {{ default_type text/plain; return 200 "{body}"; }}
-  }}
-}}
-"""
 
 NGINX = """
 daemon off; worker_processes 1; error_log stderr error; pid nginx.pid;
@@ -104,95 +87,12 @@ burst = 1000000
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for_port(port, process):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise SystemExit(f"{process.args} ended at once with status {process.returncode}")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    raise SystemExit("a server did not start listening")
-
-
-class Server:
-    def __init__(self, name, cpu, port, command, directory):
-        self.name, self.port = name, port
-        log = open(os.path.join(directory, name + ".log"), "wb")
-        self.process = subprocess.Popen(["taskset", "-c", str(cpu), *command], cwd=directory,
-                                        stdout=log, stderr=log)
-        wait_for_port(port, self.process)
-
-    def pids(self):
-        found, seen = [self.process.pid], 0
-        while seen < len(found):
-            pid = found[seen]
-            seen += 1
-            with open(f"/proc/{pid}/task/{pid}/children") as children:
-                found += [int(child) for child in children.read().split()]
-        return found
-
-    def cpu_seconds(self):
-        total = 0
-        for pid in self.pids():
-            with open(f"/proc/{pid}/stat") as stat:
-                fields = stat.read().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICKS
-
-    def resident_kib(self):
-        total = 0
-        for pid in self.pids():
-            with open(f"/proc/{pid}/smaps_rollup") as rollup:
-                total += int(re.search(r"^Pss:\s+(\d+)", rollup.read(), re.M).group(1))
-        return total
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-def run_wrk(port, seconds):
-    command = ["taskset", "-c", str(LOAD_CPU), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency",
-               "-H", "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0",
-               "-H", "Accept: text/html,application/xhtml+xml", "-H", "Accept-Language: en-US,en;q=0.5",
-               "-H", "Accept-Encoding: gzip, deflate", "-H", "Cookie: session=4f2c8e0a1b3d5f7a9c",
-               f"http://127.0.0.1:{port}/path/to/resource?with=query"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if re.search(r"Non-2xx|Socket errors", text):
-        raise SystemExit("the load saw errors:\n" + text)
-    units = {"us": 1, "ms": 1e3, "s": 1e6}
-    latency = {share: float(value) * units[unit]
-               for share, value, unit in re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s)$", text, re.M)}
-    return int(re.search(r"(\d+) requests in", text).group(1)), latency["50"], latency["99"]
-
-
-def measure(server, seconds):
-    run_wrk(server.port, 1)
-    cpu_before, start = server.cpu_seconds(), time.monotonic()
-    requests, p50, p99 = run_wrk(server.port, seconds)
-    elapsed = time.monotonic() - start
-    cpu = server.cpu_seconds() - cpu_before
-    return {"req/s": requests / elapsed, "p50 us": p50, "p99 us": p99, "CPU us/req": cpu / requests * 1e6}
-
-
 def count_system_calls(server, requests):
     """System calls of the proxy per request, one connection, steady state; None without strace."""
     if shutil.which("strace") is None:
         return None
     request = b"GET /x HTTP/1.1\r\nHost: bench\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port)) as client:
+    with socket.create_connection(("127.0.0.1", server.ports["http"])) as client:
         def ask():
             client.sendall(request)
             client.recv(65536)
@@ -222,7 +122,7 @@ def idle_memory(server, connections):
     before = server.resident_kib()
     clients = []
     for _ in range(connections):
-        client = socket.create_connection(("127.0.0.1", server.port))
+        client = socket.create_connection(("127.0.0.1", server.ports["http"]))
         client.sendall(b"GET /x HTTP/1.1\r\nHost: bench\r\n\r\n")
         client.recv(65536)
         clients.append(client)
@@ -232,15 +132,44 @@ def idle_memory(server, connections):
     return before, after
 
 
-def print_table(rows, columns, reference):
-    print(f"{'':12}" + "".join(f"{column:>14}" for column in columns))
-    for name, row in rows.items():
-        cells = "".join(f"{row[column]:>14.1f}" if row[column] is not None else f"{'-':>14}" for column in columns)
-        print(f"{name:12}{cells}")
-    for name, row in rows.items():
-        if name != reference:
-            cells = "".join(f"{row[column] / rows[reference][column]:>14.2f}" for column in columns)
-            print(f"{name + '/' + reference:12.12}{cells}")
+def start_proxies(weir, backend_port, directory):
+    contestants = (("weir-proxy", WEIR, lambda path: [weir, "-c", path]),
+                   ("nginx", NGINX, lambda path: nginx_command(directory, path)),
+                   ("haproxy", HAPROXY, lambda path: ["haproxy", "-db", "-f", path]))
+    for name, template, command in contestants:
+        port = free_port()
+        path = write_file(directory, name + ".conf", template.format(port=port, backend=backend_port))
+        yield Server(name, SERVER_CPU, {"http": port}, command(path), directory)
+
+
+def show_throughput(proxies, backend, seconds, rounds):
+    def load(server, duration=seconds):
+        url = f"http://127.0.0.1:{server.ports['http']}{side_by_side.PATH}"
+        return side_by_side.run_wrk(url, duration, CONNECTIONS)
+    for server in proxies:
+        load(server, 1)
+    medians = side_by_side.medians_of_rounds(proxies, rounds, load, "req", backend)
+    print(f"\nmedians of {rounds} rounds of {seconds} s, {CONNECTIONS} connections")
+    side_by_side.print_table(medians, ["nginx"])
+
+
+def show_system_calls(proxies):
+    print("\nsystem calls a request, one connection")
+    for server in proxies:
+        calls = count_system_calls(server, 2000)
+        if calls is None:
+            print("strace is not installed")
+            break
+        shown = ", ".join(f"{name} {count:.2f}" for name, count in sorted(calls.items()) if count >= 0.005)
+        print(f"{server.name:12}{sum(calls.values()):6.2f}   ({shown})")
+
+
+def show_idle_memory(proxies):
+    print(f"\nresident memory (PSS, KiB) with {IDLE_CONNECTIONS} idle keep-alive connections")
+    for server in proxies:
+        before, after = idle_memory(server, IDLE_CONNECTIONS)
+        per_connection = (after - before) * 1024 / IDLE_CONNECTIONS
+        print(f"{server.name:12}{before:8} -> {after:8}   {per_connection:.0f} bytes a connection")
 
 
 def main():
@@ -249,57 +178,17 @@ def main():
     parser.add_argument("seconds", nargs="?", type=int, default=8)
     parser.add_argument("rounds", nargs="?", type=int, default=5)
     options = parser.parse_args()
-    weir = os.path.abspath(options.weir)
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    side_by_side.raise_descriptor_limit()
 
     with tempfile.TemporaryDirectory() as directory:
-        backend_port = free_port()
-
-        def configure(name, template, port):
-            path = os.path.join(directory, name + ".conf")
-            with open(path, "w") as config:
-                config.write(template.format(port=port, backend=backend_port, body="x" * 256))
-            return path
-
-        nginx = ["nginx", "-p", directory, "-e", "stderr", "-c"]
-        servers = [Server("backend", LOAD_CPU, backend_port,
-                          nginx + [configure("backend", BACKEND, backend_port)], directory)]
+        servers = [side_by_side.start_backend(directory)]
         try:
-            contestants = (("weir-proxy", WEIR, lambda path: [weir, "-c", path]),
-                           ("nginx", NGINX, lambda path: nginx + [path]),
-                           ("haproxy", HAPROXY, lambda path: ["haproxy", "-db", "-f", path]))
-            for name, template, command in contestants:
-                port = free_port()
-                servers.append(Server(name, PROXY_CPU, port, command(configure(name, template, port)), directory))
+            for server in start_proxies(os.path.abspath(options.weir), servers[0].ports["http"], directory):
+                servers.append(server)
             proxies = servers[1:]
-
-            results = {server.name: [] for server in proxies}
-            for number in range(options.rounds):
-                for server in proxies:
-                    results[server.name].append(measure(server, options.seconds))
-                    shown = ", ".join(f"{key} {value:.1f}" for key, value in results[server.name][-1].items())
-                    print(f"round {number + 1} {server.name}: {shown}", flush=True)
-            columns = list(results["nginx"][0])
-            medians = {name: {column: statistics.median(run[column] for run in runs) for column in columns}
-                       for name, runs in results.items()}
-            print(f"\nmedians of {options.rounds} rounds of {options.seconds} s, {CONNECTIONS} connections")
-            print_table(medians, columns, "nginx")
-
-            print("\nsystem calls a request, one connection")
-            for server in proxies:
-                calls = count_system_calls(server, 2000)
-                if calls is None:
-                    print("strace is not installed")
-                    break
-                shown = ", ".join(f"{name} {count:.2f}" for name, count in sorted(calls.items()) if count >= 0.005)
-                print(f"{server.name:12}{sum(calls.values()):6.2f}   ({shown})")
-
-            print(f"\nresident memory (PSS, KiB) with {IDLE_CONNECTIONS} idle keep-alive connections")
-            for server in proxies:
-                before, after = idle_memory(server, IDLE_CONNECTIONS)
-                per_connection = (after - before) * 1024 / IDLE_CONNECTIONS
-                print(f"{server.name:12}{before:8} -> {after:8}   {per_connection:.0f} bytes a connection")
+            show_throughput(proxies, servers[0], options.seconds, options.rounds)
+            show_system_calls(proxies)
+            show_idle_memory(proxies)
         finally:
             for server in reversed(servers):
                 server.stop()
