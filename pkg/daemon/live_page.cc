@@ -55,6 +55,7 @@ aio::Task<> LivePage::serve(http::BodyWriter& out) {
     if (piece.empty() && loop_.now_tick() >= silence_ends.tick()) piece = ": still here\n\n";
     if (!piece.empty()) {
       sent = co_await out.write(piece);
+      if (!sent) co_return;
       silence_ends = loop_.in(kMostSilence);
     }
     const auto slept = co_await aio::sleep_until(aio::Deadline::at(due_tick_));

@@ -35,7 +35,10 @@ config::Table<AdminSection> admin_table() {
       .doc("Where the endpoint listens. None means that there is none.");
   t.key("token", &AdminSection::token)
       .secret()
-      .doc("When set, the endpoint wants \"Authorization: Bearer TOKEN\", but for /healthz and /readyz.");
+      .doc(
+          "When set, the endpoint wants \"Authorization: Bearer TOKEN\", or any user name with the token as "
+          "password as browsers send it, but for /healthz and /readyz. Without one, it can be read by who can "
+          "reach it, and changes are taken from the machine itself only.");
   return t;
 }
 
