@@ -8,6 +8,7 @@
 #include "pkg/aio/process.hh"
 #include "pkg/aio/scope.hh"
 #include "pkg/aio/socket.hh"
+#include "pkg/base/random.hh"
 #include "pkg/dns/resolver.hh"
 #include "tests/unit/aio_run.hh"
 
@@ -21,12 +22,21 @@ namespace {
 constexpr const char* kProgram = "/usr/sbin/dnsmasq";
 constexpr int kCrowd = 300;  // addresses: more than a datagram holds
 
+// Below the ports that the kernel gives to who asks for any, since dnsmasq must find it free a moment later,
+// for TCP too.
 Address free_address() {
-  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_storage storage;
-  const socklen_t size = Address::parse_listen("127.0.0.1:0")->to_sockaddr(storage);
-  REQUIRE(bind(socket.get(), reinterpret_cast<sockaddr*>(&storage), size) == 0);
-  return *local_address(socket.get());
+  Random random;
+  Address address = *Address::parse_listen("127.0.0.1:0");
+  for (int i = 0; i < 100; ++i) {
+    address.port = static_cast<uint16_t>(20000 + random.below(10000));
+    sockaddr_storage storage;
+    const socklen_t size = address.to_sockaddr(storage);
+    const Descriptor datagrams(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const bool is_free = bind(datagrams.get(), reinterpret_cast<sockaddr*>(&storage), size) == 0;
+    if (is_free && open_listening(address, 1)) return address;
+  }
+  FAIL("no free port");
+  return address;
 }
 
 Command dnsmasq(uint16_t port) {
