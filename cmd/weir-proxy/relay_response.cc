@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "cmd/weir-proxy/exchange.hh"
-#include "cmd/weir-proxy/tunnel.hh"
 #include "cmd/weir-proxy/worker.hh"
+#include "pkg/aio/tunnel.hh"
 #include "pkg/http/write.hh"
 
 namespace weir::proxy {
@@ -93,7 +93,11 @@ aio::Task<Exchange::Next> Exchange::switch_protocols() {
   upstream_.consume(response_head_size_);
   answer_begun_ = true;
   const auto sent = co_await client_->write(response_out_, loop().in(settings().write_timeout));
-  if (sent) co_await run_tunnel(loop(), *client_, upstream_, route_->upstream->settings.tunnel_timeout);
+  if (!sent) co_return Next::close;
+  // From here on (RFC 9110 7.8) nothing is known of what passes.
+  aio::Tunnel tunnel(loop(), *client_, upstream_,
+                     {.idle_timeout = route_->upstream->settings.tunnel_timeout, .may_splice = true});
+  co_await tunnel.run();
   co_return Next::close;
 }
 

@@ -119,6 +119,27 @@ Task<Result<Stream>> connect(Loop& loop, Address address, Deadline deadline) {
   co_return std::move(stream);
 }
 
+Result<Stream> adopt(Loop& loop, Descriptor socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
+    return fail(Errc::invalid, "adopt a socket: it is not connected");
+  }
+  const bool is_unix = peer.ss_family == AF_UNIX;
+  if (!is_unix && peer.ss_family != AF_INET && peer.ss_family != AF_INET6) {
+    return fail(Errc::invalid, "adopt a socket: neither TCP nor Unix");
+  }
+  auto* state = new Stream::State(loop, is_unix);
+  Stream stream(state);
+  const int error = is_unix ? uv_pipe_open(&state->handle.pipe, socket.get())
+                            : uv_tcp_open(&state->handle.tcp, socket.get());
+  if (error != 0) return fail(Errc::invalid, std::string("adopt a socket: ") + uv_strerror(error));
+  socket.release();  // libuv owns it now
+  if (!is_unix) uv_tcp_nodelay(&state->handle.tcp, 1);
+  state->start_reading();
+  return stream;
+}
+
 Task<Result<std::vector<Address>>> resolve(Loop& loop, std::string name, uint16_t port, Deadline deadline) {
   auto found = co_await Resolve(loop, name, deadline);
   if (found) {

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "pkg/aio/socket.hh"
 #include "pkg/aio/stream.hh"
 
 namespace weir::aio {
@@ -10,6 +11,10 @@ namespace weir::aio {
 // Connects to an ip:port or a Unix socket (a name must be resolved first). The stream receives from then on.
 // Errors: timed_out, cancelled, refused, closed, not_found (no such Unix socket).
 Task<Result<Stream>> connect(Loop& loop, Address address, Deadline deadline);
+
+// The stream of a connected TCP or Unix socket that came from elsewhere: from another process, say. It
+// receives from then on. Errors: invalid (not a connected socket of these kinds).
+Result<Stream> adopt(Loop& loop, Descriptor socket);
 
 // All stream addresses of a name, by the system's resolver, on a thread of libuv's.
 // Errors: not_found, timed_out, cancelled.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pkg/aio/buffer.hh"
+#include "pkg/aio/pipe.hh"
 #include "pkg/aio/timer_wheel.hh"
 #include "pkg/base/units.hh"
 
@@ -58,6 +59,7 @@ class Loop {
   void disarm(Timer& timer) { wheel_->disarm(timer); }
   void defer(std::coroutine_handle<> handle);
   BufferPool& buffers() { return buffers_; }
+  PipePool& pipes() { return pipes_; }
   uv_loop_s* uv() { return uv_.get(); }
 
  private:
@@ -70,6 +72,7 @@ class Loop {
   void schedule_wheel();
 
   BufferPool buffers_;
+  PipePool pipes_;
   std::unique_ptr<uv_loop_s, CloseLoop> uv_;
   std::unique_ptr<TimerWheel> wheel_;
   std::unique_ptr<Handles> handles_;

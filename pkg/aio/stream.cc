@@ -19,7 +19,8 @@ Stream::State::State(Loop& owner, bool is_unix) : loop(owner) {
 }
 
 void Stream::State::start_reading() {
-  paused = false;
+  paused = held;
+  if (held) return;
   uv_read_start(&handle.stream, on_alloc, on_read);
 }
 
@@ -271,6 +272,27 @@ Result<Address> Stream::peer_address() const {
   auto* address = reinterpret_cast<sockaddr*>(&storage);
   if (getpeername(descriptor(), address, &size) != 0) return fail_errno("peer address", errno);
   return Address::from_sockaddr(address);
+}
+
+bool Stream::is_raw() const {
+  return true;
+}
+
+void Stream::hold_reading() {
+  state_->held = true;
+  state_->paused = true;
+  uv_read_stop(&state_->handle.stream);
+  state_->release_if_empty();
+}
+
+void Stream::resume_reading() {
+  if (!std::exchange(state_->held, false) || state_->ended || state_->closing) return;
+  if (state_->room() > 0) state_->start_reading();
+}
+
+void Stream::count_moved(uint64_t in, uint64_t out) {
+  state_->bytes_in += in;
+  state_->bytes_out += out;
 }
 
 int Stream::descriptor() const {

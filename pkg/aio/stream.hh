@@ -71,6 +71,14 @@ class Stream {
   Result<Address> peer_address() const;  // of a TCP stream; a Unix peer is "unix:"
   int descriptor() const;
 
+  // For who moves bytes past this class, with system calls on descriptor(). Only of a raw stream: one whose
+  // descriptor carries the very bytes that its user sees.
+  bool is_raw() const;
+  // Receives nothing until resume_reading(); what is buffered can be taken meanwhile.
+  void hold_reading();
+  void resume_reading();
+  void count_moved(uint64_t in, uint64_t out);
+
  private:
   State* state_ = nullptr;
 };

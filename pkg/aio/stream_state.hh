@@ -26,6 +26,7 @@ struct Stream::State {
 
   bool ended = false;      // nothing more will be received
   bool paused = false;     // not reading: the buffer is full
+  bool held = false;       // not reading: somebody else reads the descriptor
   bool closing = false;    // uv_close was called
   bool closed = false;     // and has called back
   bool abandoned = false;  // the Stream is gone: the close callback deletes this
