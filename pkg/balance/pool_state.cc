@@ -89,9 +89,9 @@ bool set_value(MemberState& state, std::string_view key, std::string_view value)
   if (key == "failures") return set_number(state.failures, value);
   if (key == "failures_in_row") return set_number(state.failures_in_row, value);
   if (key != "latency") return true;
-  uint64_t nanoseconds = 0;
-  if (!set_number(nanoseconds, value)) return false;
-  state.latency_nanoseconds = static_cast<double>(nanoseconds);
+  Duration latency{0};
+  if (!set_duration(latency, value)) return false;
+  state.latency_nanoseconds = static_cast<double>(latency.count());
   return true;
 }
 

@@ -6,8 +6,13 @@
 
 #include "pkg/balance/placement.hh"
 #include "pkg/balance/strategy.hh"
+#include "pkg/base/hash.hh"
 
 namespace weir::balance {
+
+uint64_t hash_name(std::string_view name) {
+  return siphash({0x7765697262616c61, 0x6e63656d656d6265}, name);
+}
 
 double rendezvous_score(uint64_t key, uint64_t member_hash, double weight) {
   const double u = (static_cast<double>(mix(key, member_hash) >> 11) + 0.5) * 0x1.0p-53;
