@@ -51,8 +51,8 @@ double LatencyEstimate::at(MonotonicTime now, Duration decay) const {
   return known * weight_of_past(static_cast<double>(elapsed), decay);
 }
 
-void LatencyEstimate::restore(double nanoseconds, MonotonicTime now) {
-  nanoseconds_.store(nanoseconds, std::memory_order_relaxed);
+void LatencyEstimate::restore(Duration latency, MonotonicTime now) {
+  nanoseconds_.store(static_cast<double>(latency.count()), std::memory_order_relaxed);
   stamp_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
 }
 

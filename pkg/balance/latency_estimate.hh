@@ -21,7 +21,7 @@ class LatencyEstimate {
   // Nanoseconds, decayed up to now; zero where nothing is known.
   double at(MonotonicTime now, Duration decay) const;
 
-  void restore(double nanoseconds, MonotonicTime now);
+  void restore(Duration latency, MonotonicTime now);
 
  private:
   // Time since the last observation. Whoever moves the stamp on owns the interval: no part of it decays

@@ -4,6 +4,7 @@
 // and few of the others' places change hands.
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "pkg/balance/placement.hh"
@@ -12,11 +13,16 @@
 namespace weir::balance {
 namespace {
 
-// Primes; the paper asks for at least a hundred places a member, for shares that are even to within 1%.
-constexpr uint32_t kPlaces = 65'537;
-constexpr uint32_t kManyPlaces = 655'373;
-constexpr size_t kMany = 600;
+// Primes. The paper asks for at least a hundred places a member, for shares that are even to within 1%.
+constexpr std::array<size_t, 5> kSizes{65'537, 131'071, 262'147, 524'309, 1'048'583};
 constexpr uint32_t kFree = UINT32_MAX;
+
+size_t choose_size(size_t members) {
+  for (const size_t size : kSizes) {
+    if (size >= 100 * members) return size;
+  }
+  return kSizes.back();
+}
 
 struct Claimant {
   uint32_t index;
@@ -29,7 +35,7 @@ struct Claimant {
 class Maglev : public Strategy {
  public:
   explicit Maglev(Candidates candidates)
-      : candidates_(candidates), places_(candidates.size() > kMany ? kManyPlaces : kPlaces, kFree) {
+      : candidates_(candidates), places_(choose_size(candidates.size()), kFree) {
     if (!candidates_.empty()) fill();
   }
 

@@ -1,12 +1,12 @@
 #include "pkg/balance/member.hh"
 
-#include "pkg/base/hash.hh"
+#include "pkg/balance/placement.hh"
 
 namespace weir::balance {
 
 Member::Member(std::string name, std::shared_ptr<PoolCounters> counters, std::shared_ptr<void> companion)
     : name_(std::move(name)),
-      hash_(siphash({0x7765697262616c61, 0x6e63656d656d6265}, name_)),
+      hash_(hash_name(name_)),
       counters_(std::move(counters)),
       companion_(std::move(companion)) {}
 

@@ -77,7 +77,7 @@ std::vector<Outlier> find_outliers(const OutlierSettings& settings,
 void Ejection::eject(const OutlierSettings& settings, MonotonicTime now) {
   const Duration cap = std::max(settings.ejection_cap, settings.ejection_time);
   // What is beyond the cap need not be worked off before the time shrinks again.
-  if (settings.ejection_time * times_ < cap) ++times_;
+  if (settings.ejection_time * times_ < cap && times_ < kMostTimes) ++times_;
   is_ejected_ = true;
   until_ = now + std::min(settings.ejection_time * times_, cap);
 }

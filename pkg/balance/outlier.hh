@@ -2,6 +2,7 @@
 // pool observes, asks here who is an outlier, and keeps an Ejection for each member.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,7 +54,10 @@ class Ejection {
  public:
   Ejection() = default;
   Ejection(uint32_t times, Duration left, MonotonicTime now)
-      : is_ejected_(left > Duration{0}), times_(times), until_(now + left), good_since_(now) {}
+      : is_ejected_(left > Duration{0}),
+        times_(std::min(times, kMostTimes)),
+        until_(now + left),
+        good_since_(now) {}
 
   void eject(const OutlierSettings& settings, MonotonicTime now);
   // Ends an ejection whose time is over, and takes one from times() for every ejection_time that has passed
@@ -66,6 +70,8 @@ class Ejection {
   uint32_t times() const { return times_; }
 
  private:
+  static constexpr uint32_t kMostTimes = 1000;
+
   bool is_ejected_ = false;
   uint32_t times_ = 0;
   MonotonicTime until_{};

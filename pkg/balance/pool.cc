@@ -49,8 +49,12 @@ void Pool::report_result(Member& member, bool ok, Duration latency, MonotonicTim
   if (!lock.owns_lock()) return;
   const auto at = entries_.find(member.name());
   if (at == entries_.end() || at->second.member.get() != &member) return;
-  // The view stays as it is, for to build one may take milliseconds: picks pass over the member by its mark.
-  if (try_eject(at->second, describe_errors_in_row(failures), now)) settle_state(at->second, now);
+  if (!try_eject(at->second, describe_errors_in_row(failures), now)) return;
+  // But for panic the view stays as it is, for to build one may take milliseconds: picks pass over the member
+  // by its mark.
+  settle_state(at->second, now);
+  if (settle_panic(now)) settle_view(now);
+  mark_ejected(at->second);
 }
 
 void Pool::report_check(std::string_view member, bool ok, std::string_view note, MonotonicTime now) {
@@ -198,7 +202,8 @@ PoolState Pool::export_state(MonotonicTime now) const {
     state.times_ejected = entry.ejection.times();
     state.ejection_note = entry.ejection_note;
     if (entry.started) state.started = std::max(Duration{0}, now - *entry.started);
-    state.latency_nanoseconds = entry.member->latency().at(now, settings_.strategy.ewma_decay);
+    const double latency = entry.member->latency().at(now, settings_.strategy.ewma_decay);
+    state.latency = Duration{static_cast<int64_t>(latency)};
     state.requests = entry.member->requests();
     state.failures = entry.member->failures();
     state.failures_in_row = entry.member->failures_in_row();
@@ -231,8 +236,7 @@ void Pool::restore(Entry& entry, const MemberState& state, MonotonicTime now) co
   entry.started.reset();
   if (state.started) entry.started = now - *state.started;
   Member& member = *entry.member;
-  member.is_ejected_.store(entry.ejection.is_ejected(), std::memory_order_relaxed);
-  member.latency_.restore(state.latency_nanoseconds, now);
+  member.latency_.restore(state.latency, now);
   member.requests_.store(state.requests, std::memory_order_relaxed);
   member.failures_.store(state.failures, std::memory_order_relaxed);
   member.failures_in_row_.store(state.failures_in_row, std::memory_order_relaxed);

@@ -145,7 +145,8 @@ class Pool {
   size_t count_ejected() const;
   bool try_eject(Entry& entry, std::string reason, MonotonicTime now);
   void eject_outliers(MonotonicTime now);
-  void release(Entry& entry);
+  static void release(Entry& entry);
+  static void mark_ejected(const Entry& entry);
   // Where fewer members are in service now, fewer may be ejected.
   void release_above_cap(MonotonicTime now);
   // Brings states and the view up to what the entries say.
@@ -153,7 +154,7 @@ class Pool {
   void settle_state(Entry& entry, MonotonicTime now);
   State state_of(const Entry& entry, MonotonicTime now) const;
   std::string reason_of(const Entry& entry, State state) const;
-  void settle_panic(MonotonicTime now);
+  bool settle_panic(MonotonicTime now);  // whether it has begun or ended
   void settle_view(MonotonicTime now);
   uint32_t effective_weight(const Entry& entry, MonotonicTime now) const;
   void add_change(Change change);

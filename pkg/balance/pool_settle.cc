@@ -52,7 +52,6 @@ bool Pool::try_eject(Entry& entry, std::string reason, MonotonicTime now) {
   if (count_ejected() >= most_ejected(settings_.outlier, count_in_service())) return false;
   entry.ejection.eject(settings_.outlier, now);
   entry.ejection_note = std::move(reason) + "; out for " + say_duration(entry.ejection.until() - now);
-  entry.member->is_ejected_.store(true, std::memory_order_relaxed);
   return true;
 }
 
@@ -133,6 +132,14 @@ void Pool::settle(MonotonicTime now) {
   for (auto& [name, entry] : entries_) settle_state(entry, now);
   settle_panic(now);
   settle_view(now);
+  // Only now, for the view before may have had no others: in panic they are wanted.
+  for (const auto& [name, entry] : entries_) mark_ejected(entry);
+}
+
+void Pool::mark_ejected(const Entry& entry) {
+  const bool is_ejected = entry.ejection.is_ejected();
+  if (entry.member->is_ejected() != is_ejected)
+    entry.member->is_ejected_.store(is_ejected, std::memory_order_relaxed);
 }
 
 void Pool::settle_state(Entry& entry, MonotonicTime now) {
@@ -156,7 +163,7 @@ void Pool::settle_state(Entry& entry, MonotonicTime now) {
   entry.why = std::move(why);
 }
 
-void Pool::settle_panic(MonotonicTime now) {
+bool Pool::settle_panic(MonotonicTime now) {
   const size_t in_service = count_in_service();
   const auto healthy = static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(), [](const auto& e) {
     return e.second.is_in_service() && e.second.is_healthy();
@@ -164,7 +171,7 @@ void Pool::settle_panic(MonotonicTime now) {
   const bool is_panic =
       healthy < in_service &&
       static_cast<double>(healthy) < settings_.panic_threshold * static_cast<double>(in_service);
-  if (is_panic == is_panic_) return;
+  if (is_panic == is_panic_) return false;
   is_panic_ = is_panic;
   const std::string count =
       std::to_string(healthy) + " of " + std::to_string(in_service) + " members are healthy";
@@ -173,6 +180,7 @@ void Pool::settle_panic(MonotonicTime now) {
   } else {
     add_change({"", "panic", "normal", count, now});
   }
+  return true;
 }
 
 uint32_t Pool::effective_weight(const Entry& entry, MonotonicTime now) const {

@@ -88,10 +88,7 @@ bool set_value(MemberState& state, std::string_view key, std::string_view value)
   if (key == "requests") return set_number(state.requests, value);
   if (key == "failures") return set_number(state.failures, value);
   if (key == "failures_in_row") return set_number(state.failures_in_row, value);
-  if (key != "latency") return true;
-  uint64_t nanoseconds = 0;
-  if (!set_number(nanoseconds, value)) return false;
-  state.latency_nanoseconds = static_cast<double>(nanoseconds);
+  if (key == "latency") return set_duration(state.latency, value);
   return true;
 }
 
@@ -146,7 +143,7 @@ std::string to_text(const PoolState& state) {
     append_value(line, "times_ejected", member.times_ejected);
     append_value(line, "ejection_note", member.ejection_note);
     if (member.started) append_value(line, "started", static_cast<uint64_t>(member.started->count()));
-    append_value(line, "latency", static_cast<uint64_t>(member.latency_nanoseconds));
+    append_value(line, "latency", static_cast<uint64_t>(member.latency.count()));
     append_value(line, "requests", member.requests);
     append_value(line, "failures", member.failures);
     append_value(line, "failures_in_row", member.failures_in_row);

@@ -35,7 +35,7 @@ struct MemberState {
   uint32_t times_ejected = 0;
   std::string ejection_note;
   std::optional<Duration> started;  // how long ago its slow start began
-  double latency_nanoseconds = 0;
+  Duration latency{0};              // LatencyEstimate's
   uint64_t requests = 0, failures = 0, failures_in_row = 0;
 
   bool operator==(const MemberState&) const = default;

@@ -3,37 +3,46 @@
 // weight that changes only what it must; the next best is the one that would have the key without the best.
 
 #include <cmath>
+#include <vector>
 
 #include "pkg/balance/placement.hh"
 #include "pkg/balance/strategy.hh"
 
 namespace weir::balance {
 
-double rendezvous_score(uint64_t key, uint64_t member_hash, double weight) {
-  const double u = (static_cast<double>(mix(key, member_hash) >> 11) + 0.5) * 0x1.0p-53;
-  return -weight / std::log(u);
-}
-
 namespace {
 
 class Rendezvous : public Strategy {
  public:
-  explicit Rendezvous(Candidates candidates) : candidates_(candidates) {}
+  explicit Rendezvous(Candidates candidates) {
+    for (const Candidate& candidate : candidates)
+      contenders_.push_back(
+          {candidate.member->hash(), static_cast<double>(candidate.weight), candidate.member.get()});
+  }
 
   Member* pick(const Pick& pick) const override {
     Member* best = nullptr;
     double best_score = 0;
-    for (const Candidate& candidate : candidates_) {
-      const double score = rendezvous_score(pick.key, candidate.member->hash(), candidate.weight);
-      if (score <= best_score || !pick.allows(*candidate.member)) continue;
-      best = candidate.member.get();
+    for (const Contender& contender : contenders_) {
+      const double u = to_unit(pick.key, contender.hash);
+      // Since 1 - u < -ln(u), most members are out without a logarithm.
+      if (contender.weight <= best_score * (1 - u)) continue;
+      const double score = -contender.weight / std::log(u);
+      if (score <= best_score || !pick.allows(*contender.member)) continue;
+      best = contender.member;
       best_score = score;
     }
     return best;
   }
 
  private:
-  Candidates candidates_;
+  // Apart from the members themselves, so that a pick reads memory in a row and not all over.
+  struct Contender {
+    uint64_t hash;
+    double weight;
+    Member* member;
+  };
+  std::vector<Contender> contenders_;
 };
 
 }  // namespace

@@ -164,3 +164,145 @@ TEST_CASE("with too few that are healthy, all in service take part") {
   CHECK_FALSE(f.pool.is_panic());
   CHECK(f.picked() == Names{"m0", "m2"});
 }
+
+TEST_CASE("an error rate or a latency far from the pool's ejects a member when it is evaluated") {
+  PoolFixture f({.outlier = {.consecutive_errors = 0, .error_rate = 0.4, .latency_factor = 4}});
+  f.pass(0s);
+  for (const char* name : {"m0", "m1", "m2", "m3"}) f.report(name, std::string(40, 's'));
+  f.report("m1", std::string(40, 'f'));
+  f.report("m2", std::string(40, 's'), 200ms);
+  CHECK(f.changes().empty());
+  f.pass(1s);
+  CHECK(f.picked() == Names{"m0", "m3"});
+  CHECK(f.status("m1").why == "errors in 50% of 80 requests within 10s; out for 30s");
+  CHECK(f.status("m2").why == "mean latency of 105ms where the pool's is 10ms; out for 30s");
+  CHECK(f.status("m2").recent.p90 > 150ms);
+}
+
+TEST_CASE("what a member did before its ejection does not eject it again") {
+  PoolFixture f({.outlier = {.error_rate = 0.1, .window = 1h}});
+  f.report("m0", std::string(30, 'f'));
+  f.pass(1s);
+  f.report("m0", std::string(30, 'f'));  // was still under way
+  f.pass(30s);
+  f.pass(1s);
+  CHECK(f.status("m0").state == State::up);
+  CHECK(f.status("m0").times_ejected == 1);
+}
+
+TEST_CASE("no more than the cap is ejected, and fewer when the pool shrinks") {
+  PoolFixture f({.panic_threshold = 0});
+  for (const char* name : {"m0", "m1", "m2", "m3"}) f.report(name, "ffffffffff");
+  f.pass(1s);
+  CHECK(f.picked() == Names{"m2", "m3"});
+  f.report("m2", "s");
+  f.report("m3", "s");
+  REQUIRE(f.pool.disable("m3", f.now));
+  CHECK(f.picked().size() == 2);
+  REQUIRE(f.pool.disable("m2", f.now));
+  CHECK(f.picked().size() == 1);
+  CHECK(f.pool.in_flight() == 0);
+}
+
+TEST_CASE("who comes back or is added later starts slowly, and who was there first does not") {
+  PoolFixture f({.algorithm = Algorithm::round_robin, .slow_start = {.duration = 100s, .floor = 0.1}}, 2);
+  CHECK(f.status("m0").share == 0.5);
+  REQUIRE(f.pool.add({.name = "new"}, f.now));
+  CHECK(f.status("new").state == State::starting);
+  CHECK(f.status("new").why == "its weight grows over 1m40s");
+  CHECK(f.status("new").share == Approx(0.1 / 2.1));
+  f.pass(50s);
+  CHECK(f.status("new").share == Approx(0.55 / 2.55));
+  f.check("m1", "fffss");
+  CHECK(f.status("m1").state == State::starting);
+  f.pass(50s);
+  CHECK(f.status("new").state == State::up);
+  f.pass(50s);
+  CHECK(f.status("m1").share == Approx(1.0 / 3));
+  CHECK(f.changes() ==
+        Strings{"new new starting", "m1 up down", "m1 down starting", "new starting up", "m1 starting up"});
+}
+
+TEST_CASE("a new list keeps what is known of those who stay") {
+  PoolFixture f({.algorithm = Algorithm::weighted_round_robin});
+  Member* const m1 = &f.member("m1");
+  f.report("m1", "fffff");
+  REQUIRE(f.pool.drain("m2", f.now));
+  REQUIRE(f.pool.set_weight("m3", 7, f.now));
+  f.changes();
+  REQUIRE(f.pool.set_members({{.name = "m1"}, {.name = "m2"}, {.name = "m3"}, {.name = "m4"}}, f.now));
+  CHECK(f.changes() == Strings{"m0 up removed", "m4 new up"});
+  CHECK(&f.member("m1") == m1);
+  CHECK(f.status("m1").state == State::ejected);
+  CHECK(f.status("m2").state == State::draining);
+  CHECK(f.status("m3").weight == 7);
+  // Where the list changes its mind, it is right.
+  REQUIRE(f.pool.set_members({{.name = "m2", .admin = Admin::disabled}, {.name = "m3", .weight = 2}}, f.now));
+  CHECK(f.status("m2").state == State::disabled);
+  CHECK(f.status("m3").weight == 2);
+}
+
+TEST_CASE("a member that was removed lives until its last request ends") {
+  PoolFixture f;
+  InFlight request(f.member("m0"));
+  REQUIRE(f.pool.remove("m0", f.now));
+  CHECK(f.pool.in_flight() == 1);
+  f.pool.report_result(*request.member(), false, 1ms, f.now);
+  CHECK(request.member()->name() == "m0");
+  request = InFlight();
+  CHECK(f.pool.in_flight() == 0);
+}
+
+TEST_CASE("new settings take effect at once") {
+  PoolFixture f;
+  CHECK(f.pool.views().get()->algorithm() == Algorithm::round_robin);
+  f.pool.set_settings({.algorithm = Algorithm::maglev, .outlier = {.consecutive_errors = 1}}, f.now);
+  CHECK(f.pool.views().get()->algorithm() == Algorithm::maglev);
+  f.report("m0", "f");
+  CHECK(f.changes() == Strings{"m0 up ejected"});
+}
+
+TEST_CASE("the next process takes over what was learned") {
+  PoolSettings settings{.slow_start = {.duration = 100s}};
+  PoolFixture old(settings);
+  old.report("m0", "sssfffff", 20ms);
+  old.check("m1", "fff", "status 503 = \"busy\"\n100%");
+  old.check("m2", "ff");
+  REQUIRE(old.pool.drain("m3", old.now));
+  REQUIRE(old.pool.set_weight("m3", 9, old.now));
+  REQUIRE(old.pool.add({.name = "late one"}, old.now));
+  old.pass(10s);
+  const auto state = parse_pool_state(to_text(old.pool.export_state(old.now)));
+  REQUIRE(state);
+  CHECK(state->members == old.pool.export_state(old.now).members);
+
+  PoolFixture next(settings);
+  next.now = old.now;
+  next.pool.import_state(*state, next.now);
+  for (const char* name : {"m0", "m1", "m2", "m3"}) {
+    const MemberStatus was = old.status(name), is = next.status(name);
+    CHECK(is.state == was.state);
+    CHECK(is.why == was.why);
+    CHECK(is.ejected_until == was.ejected_until);
+    CHECK(is.weight == was.weight);
+    CHECK(is.member->requests() == was.member->requests());
+    CHECK(is.member->latency().at(next.now, 10s) == Approx(was.member->latency().at(old.now, 10s)));
+  }
+  next.check("m2", "f");
+  CHECK(next.status("m2").state == State::down);
+  REQUIRE(next.pool.add({.name = "late one"}, next.now));
+  next.pass(90s);
+  CHECK(next.status("late one").state == State::up);  // ten of its hundred seconds passed before
+}
+
+TEST_CASE("a state that cannot be read is refused, and one of another version is not") {
+  CHECK_FALSE(parse_pool_state("weight=1"));
+  CHECK_FALSE(parse_pool_state("name=a weight=x"));
+  CHECK_FALSE(parse_pool_state("name=a weight=4294967296"));
+  CHECK_FALSE(parse_pool_state("name=%2"));
+  CHECK_FALSE(parse_pool_state("name=a admin=gone"));
+  CHECK(parse_pool_state("nonsense").error().message ==
+        "state of a pool: \"nonsense\" is not of the form key=value");
+  CHECK(parse_pool_state("").value().members.empty());
+  CHECK(parse_pool_state("name=a colour=red\n\nname=b%20c\n").value().members[1].name == "b c");
+}
