@@ -111,7 +111,11 @@ class Client {
   Client(SSL_CTX* context, const sockaddr* address, socklen_t size, SSL_SESSION* session)
       : socket_(socket(AF_INET, SOCK_STREAM, 0)), ssl_(SSL_new(context)) {
     SSL_set_fd(ssl_, socket_);
-    if (session != nullptr) SSL_set_session(ssl_, session);
+    if (session != nullptr) {  // a copy, for a session is spoilt by its use
+      SSL_SESSION* copy = SSL_SESSION_dup(session);
+      SSL_set_session(ssl_, copy);
+      SSL_SESSION_free(copy);
+    }
     if (connect(socket_, address, size) != 0 || SSL_connect(ssl_) != 1) abort();
   }
   Client(const Client&) = delete;

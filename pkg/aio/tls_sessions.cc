@@ -16,12 +16,12 @@ void TlsSessions::keep(Session session) {
 }
 
 // A server may see a ticket more than once: RFC 8446, C.4, advises against it only where the two connections
-// must not be linked, and what connects here connects for itself.
+// must not be linked, and what connects here connects for itself. A copy, for OpenSSL spoils the session that
+// a connection has used.
 TlsSessions::Session TlsSessions::newest() const {
   const std::lock_guard lock(mutex_);
   if (!newest_ || SSL_SESSION_is_resumable(newest_.get()) != 1) return nullptr;
-  SSL_SESSION_up_ref(newest_.get());
-  return Session(newest_.get());
+  return Session(SSL_SESSION_dup(newest_.get()));
 }
 
 }  // namespace weir::aio

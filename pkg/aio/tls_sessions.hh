@@ -1,4 +1,5 @@
-// The session that a client resumes with one server: the newest the server gave, shared by all threads.
+// The session that a client resumes with one server: the newest the server gave, for all threads and for as
+// many connections as there are.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,7 @@ class TlsSessions {
   using Session = std::unique_ptr<ssl_session_st, Release>;
 
   void keep(Session session);
-  Session newest() const;  // null: none
+  Session newest() const;  // a copy; null: none
 
  private:
   mutable std::mutex mutex_;

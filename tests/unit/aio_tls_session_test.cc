@@ -70,6 +70,22 @@ TEST_CASE("sessions are kept apart where a target says so") {
   });
 }
 
+TEST_CASE("one session serves many connections that begin at once") {
+  const Files files;
+  const auto server = server_context({.certificates = {files.certificate}});
+  const auto client = client_context({.ca_file = files.authority.file(), .server_name = "a.test"});
+  run([&](Loop& loop) -> Task<> {
+    const bool first = co_await is_resumed(loop, server, client, TlsTarget());
+    CHECK_FALSE(first);
+    for (int i = 0; i < 3; ++i) {  // none of which reads its tickets
+      Ends ends = co_await connect_ends(loop);
+      const Agreed agreed = co_await shake(loop, ends, server, client);
+      REQUIRE(agreed.client);
+      CHECK(ends.client.tls().resumed);
+    }
+  });
+}
+
 TEST_CASE("without tickets nothing is resumed") {
   const Files files;
   const auto server = server_context({.certificates = {files.certificate}, .session_tickets = false});
