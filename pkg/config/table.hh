@@ -168,6 +168,20 @@ class Table {
     return add_tables(detail::Form::map, std::move(name), member, inner);
   }
 
+  // The keys and checks of `inner` as this table's own, for a member that groups what the file does not.
+  template <typename U>
+  void embed(U T::*member, const Table<U>& inner) {
+    const size_t offset = offset_of(member);
+    for (const detail::Entry& entry : inner.schema()->entries) {
+      schema_->entries.emplace_back(entry).offset += offset;
+    }
+    for (const auto& function : inner.schema()->checks) {
+      schema_->checks.push_back([function, offset](const void* object, Report& report) {
+        function(static_cast<const char*>(object) + offset, report);
+      });
+    }
+  }
+
   // What no single key can tell. Runs after everything is decoded, also when there were errors (values that
   // were wrong are then at their defaults); paths in the report are relative to this table.
   template <typename Check>
