@@ -19,8 +19,8 @@ Result<> set_option(int fd, int level, int name, int value, std::string_view wha
   return {};
 }
 
-Result<Descriptor> open_socket(int family) {
-  Descriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+Result<Descriptor> open_socket(int family, int type = SOCK_STREAM) {
+  Descriptor socket(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_open()) return fail_errno("open a socket", errno);
   return socket;
 }
@@ -65,6 +65,33 @@ Result<std::vector<Descriptor>> open_tcp_siblings(Address address, size_t count)
   return sockets;
 }
 
+Result<Descriptor> open_udp(const Address& address, bool reuse_port) {
+  auto socket = open_socket(address.ip.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM);
+  if (!socket) return socket;
+  Result<> result;
+  if (reuse_port) result = set_option(socket->get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
+  if (result) result = bind_socket(socket->get(), address);
+  if (!result) return std::unexpected(std::move(result.error()));
+  return socket;
+}
+
+Result<std::vector<Descriptor>> open_udp_siblings(Address address, size_t count) {
+  {
+    const auto probe = open_udp(address, false);
+    if (!probe) return std::unexpected(probe.error());
+  }
+  std::vector<Descriptor> sockets;
+  while (sockets.size() < count) {
+    auto socket = open_udp(address, true);
+    if (!socket) return std::unexpected(std::move(socket.error()));
+    const auto bound = local_address(socket->get());
+    if (!bound) return std::unexpected(bound.error());
+    address.port = bound->port;
+    sockets.push_back(std::move(*socket));
+  }
+  return sockets;
+}
+
 Result<Descriptor> open_unix(const Address& address) {
   const auto probe = open_socket(AF_UNIX);
   if (!probe) return std::unexpected(probe.error());
@@ -82,7 +109,7 @@ Result<Descriptor> open_unix(const Address& address) {
   return socket;
 }
 
-Result<std::vector<Descriptor>> duplicate(int fd, size_t count) {
+Result<std::vector<Descriptor>> duplicates(int fd, size_t count) {
   std::vector<Descriptor> copies;
   while (copies.size() < count) {
     Descriptor copy(fcntl(fd, F_DUPFD_CLOEXEC, 3));
@@ -92,15 +119,19 @@ Result<std::vector<Descriptor>> duplicate(int fd, size_t count) {
   return copies;
 }
 
-Result<std::vector<Descriptor>> adopt_inherited(int fd, size_t count) {
-  int listening = 0;
-  socklen_t size = sizeof listening;
-  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) {
+// An option of a socket that was handed over; a descriptor that is none is an error.
+Result<int> option_of(int fd, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (getsockopt(fd, SOL_SOCKET, name, &value, &size) != 0) {
     return fail_errno("no socket was handed over", errno);
   }
-  if (listening == 0) return fail(Errc::invalid, "the socket that was handed over does not listen");
+  return value;
+}
+
+Result<std::vector<Descriptor>> adopt_inherited(int fd, size_t count) {
   if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) return fail_errno("set non-blocking", errno);
-  return duplicate(fd, count);
+  return duplicates(fd, count);
 }
 
 }  // namespace
@@ -113,17 +144,37 @@ Result<std::vector<Descriptor>> open_listening(const Address& address, size_t co
   switch (address.kind) {
     case Address::Kind::ip:
       return open_tcp_siblings(address, count);
-    case Address::Kind::inherited_fd:
+    case Address::Kind::inherited_fd: {
+      const auto listening = option_of(address.fd, SO_ACCEPTCONN);
+      if (!listening) return std::unexpected(listening.error());
+      if (*listening == 0) return fail(Errc::invalid, "the socket that was handed over does not listen");
       return adopt_inherited(address.fd, count);
+    }
     case Address::Kind::unix_path: {
       const auto socket = open_unix(address);
       if (!socket) return std::unexpected(socket.error());
-      return duplicate(socket->get(), count);
+      return duplicates(socket->get(), count);
     }
     case Address::Kind::name:
       break;
   }
   return fail(Errc::invalid, "a name cannot be listened on");
+}
+
+Result<std::vector<Descriptor>> open_datagram(const Address& address, size_t count) {
+  if (address.kind == Address::Kind::ip) return open_udp_siblings(address, count);
+  if (address.kind != Address::Kind::inherited_fd)
+    return fail(Errc::invalid, "datagrams come to an IP address and port, or to fd:N");
+  const auto type = option_of(address.fd, SO_TYPE);
+  if (!type) return std::unexpected(type.error());
+  if (*type != SOCK_DGRAM) return fail(Errc::invalid, "the socket that was handed over is not for datagrams");
+  return adopt_inherited(address.fd, count);
+}
+
+Result<Descriptor> duplicate(const Descriptor& descriptor) {
+  auto copies = duplicates(descriptor.get(), 1);
+  if (!copies) return std::unexpected(std::move(copies.error()));
+  return std::move(copies->front());
 }
 
 Result<Address> local_address(int fd) {

@@ -33,6 +33,11 @@ class Descriptor {
 // A stale Unix socket file is removed; one that someone serves is Errc::refused, as a port in use is.
 Result<std::vector<Descriptor>> open_listening(const Address& address, size_t count);
 
+// The same for datagrams: UDP siblings, or duplicates of an inherited socket.
+Result<std::vector<Descriptor>> open_datagram(const Address& address, size_t count);
+// Another descriptor of the same socket.
+Result<Descriptor> duplicate(const Descriptor& descriptor);
+
 // Where a socket listens; says the port that was taken for port 0.
 Result<Address> local_address(int fd);
 
