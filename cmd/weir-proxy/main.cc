@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
       .name = "weir-proxy",
       .summary = "Rate-limiting reverse proxy for HTTP/1.1.",
       .examples = kExamples,
-      .table = gateway::config_table(),
+      .table = gateway::proxy_table(),
       .flags = flags(),
       .commands = {{"replay", "FILE...",
                     "tell who would have been limited, from a log (FILE -: standard input)",
@@ -59,8 +59,10 @@ int main(int argc, char** argv) {
                       return proxy::replay(*static_cast<const gateway::Config*>(config.config.get()), files);
                     }}},
       .make = gateway::Service::make,
-      .reload = [](daemon::Service& service, const gateway::Config& config) {
-        return static_cast<gateway::Service&>(service).reload(config);
-      }};
+      .reload =
+          [](daemon::Service& service, const gateway::Config& config) {
+            return static_cast<gateway::Service&>(service).reload(config);
+          },
+      .listen_points = gateway::listen_points};
   return daemon::run(argc, argv, program);
 }

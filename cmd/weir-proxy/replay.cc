@@ -38,9 +38,9 @@ struct ReplayedRule {
 class Replay {
  public:
   explicit Replay(const Config& config)
-      : config_(with_default_route(config)),
+      : config_(with_default_routes(config)),
         state_(config.limits.table_size, config.limits.log_size),
-        router_(make_router(config_)) {}
+        router_(make_router(config_, "", routes_)) {}
 
   Result<> prepare() {
     for (const LimitSection& section : config_.limit_rules) {
@@ -114,6 +114,7 @@ class Replay {
 
   const Config config_;
   LimitState state_;
+  std::vector<size_t> routes_;  // of the config, by the router's index
   http::Router router_;
   metrics::Registry registry_;
   std::vector<ReplayedRule> rules_;

@@ -38,11 +38,13 @@ config::Table<LogSection> log_table();
 
 template <typename Config>
 void add_frame_tables(config::Table<Config>& table) {
-  table.table("server", &Config::server, server_table(Config{}.server))
+  // They may be members of a base of the config.
+  table.table("server", static_cast<ServerSection Config::*>(&Config::server), server_table(Config{}.server))
       .doc("Listening and the process as a whole.");
-  table.table("admin", &Config::admin, admin_table())
+  table.table("admin", static_cast<AdminSection Config::*>(&Config::admin), admin_table())
       .doc("The endpoint for operators: status page, health, metrics, the config in force.");
-  table.table("log", &Config::log, log_table()).doc("The log on standard error.");
+  table.table("log", static_cast<LogSection Config::*>(&Config::log), log_table())
+      .doc("The log on standard error.");
 }
 
 }  // namespace weir::daemon

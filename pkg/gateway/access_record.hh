@@ -21,6 +21,7 @@ struct AccessRecord {
   std::string server;  // the last one asked
   std::string reason;  // why it failed; empty when it did not
   MonotonicTime start{};
+  MonotonicTime attempt_start{};  // of the last one
   Duration connect{0};
   Duration first_byte{0};
 };

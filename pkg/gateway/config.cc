@@ -33,21 +33,19 @@ class Checker {
  public:
   Checker(const Config& config, config::Report& report) : config_(config), report_(report) {
     for (const auto& [name, upstream] : config.upstreams) upstreams_.push_back(name);
-    for (const RouteSection& route : config.routes) routes_.push_back(route.name);
-    if (config.upstreams.contains("default")) routes_.push_back("default");
+    destinations_ = upstreams_;
+    for (const auto& [name, split] : config.splits) destinations_.push_back(name);
+    for (const RouteSection& route : with_default_routes(config).routes) routes_.push_back(route.name);
+    for (const ListenerSection& listener : config.listeners) listeners_.push_back(listener.name);
   }
 
   void check_route(size_t index) {
     const RouteSection& route = config_.routes[index];
     const std::string place = config::index_path("route", index);
-    if (!config_.upstreams.contains(route.upstream)) {
-      report_.error(place + ".upstream", "no upstream is named \"" + route.upstream + "\"",
-                    config::suggest(route.upstream, upstreams_));
-    }
-    if (!route.mirror.empty() && !config_.upstreams.contains(route.mirror)) {
-      report_.error(place + ".mirror", "no upstream is named \"" + route.mirror + "\"",
-                    config::suggest(route.mirror, upstreams_));
-    }
+    check_name(place + ".upstream", "upstream", route.upstream, destinations_);
+    if (!route.mirror.empty()) check_mirror(place + ".mirror", route);
+    for (const std::string& name : route.listeners)
+      check_name(place + ".listeners", "listener", name, listeners_);
     if (!is_normal_path(route.path)) report_.error(place + ".path", kNotAPath);
     if (!route.rewrite.empty() && !is_normal_path(route.rewrite))
       report_.error(place + ".rewrite", kNotAPath);
@@ -60,6 +58,25 @@ class Checker {
     check_fields(place + ".add_response_headers", route.add_response_headers);
   }
 
+  void check_listener(size_t index) {
+    const ListenerSection& listener = config_.listeners[index];
+    const std::string place = config::index_path("listener", index);
+    if (!listener.upstream.empty())
+      check_name(place + ".upstream", "upstream", listener.upstream, destinations_);
+    for (const auto& [name, upstream] : listener.sni)
+      check_name(place + ".sni", "upstream", upstream, destinations_);
+    const auto has_name = [&](const RouteSection& route) { return route.name == listener.name; };
+    if (std::ranges::any_of(config_.routes, has_name))
+      report_.error(place + ".name", "a route has this name, which stands for what no route takes");
+  }
+
+  void check_split(const std::string& name, const SplitSection& split) {
+    const std::string place = "split." + name;
+    if (config_.upstreams.contains(name)) report_.error(place, "an upstream has this name");
+    for (const auto& [upstream, weight] : split.weights)
+      check_name(place + ".weights", "upstream", upstream, upstreams_);
+  }
+
   void check_limit(size_t index) {
     const LimitSection& rule = config_.limit_rules[index];
     const std::string place = config::index_path("limit", index);
@@ -70,15 +87,29 @@ class Checker {
       report_.error(place + ".key",
                     "\"" + key + "\" is no key; use ip, route, api_key, header:NAME, cookie:NAME or global");
     }
-    for (const std::string& name : rule.routes) {
-      if (std::ranges::find(routes_, name) != routes_.end()) continue;
-      report_.error(place + ".routes", "no route is named \"" + name + "\"", config::suggest(name, routes_));
-    }
+    for (const std::string& name : rule.routes) check_name(place + ".routes", "route", name, routes_);
     const auto checked = limit::check({rule.name, rule.algorithm, rule.rate, rule.burst});
     if (!checked) report_.error(place + ".rate", checked.error().message);
   }
 
  private:
+  void check_name(const std::string& place, const char* what, const std::string& name,
+                  const std::vector<std::string>& known) {
+    if (std::ranges::find(known, name) != known.end()) return;
+    report_.error(place, std::string("no ") + what + " is named \"" + name + "\"",
+                  config::suggest(name, known));
+  }
+
+  // A copy is written as the original was.
+  void check_mirror(const std::string& place, const RouteSection& route) {
+    check_name(place, "upstream", route.mirror, upstreams_);
+    const auto mirror = config_.upstreams.find(route.mirror);
+    const auto original = config_.upstreams.find(route.upstream);
+    if (mirror == config_.upstreams.end() || original == config_.upstreams.end()) return;
+    if (mirror->second.protocol != original->second.protocol)
+      report_.error(place, "its protocol is another than the upstream's");
+  }
+
   void check_fields(const std::string& place, const std::map<std::string, std::string>& fields) {
     for (const auto& [name, value] : fields) {
       if (!http::is_token(name)) report_.error(place, "\"" + name + "\" is not a header field's name");
@@ -93,11 +124,16 @@ class Checker {
   const Config& config_;
   config::Report& report_;
   std::vector<std::string> upstreams_;
+  std::vector<std::string> destinations_;  // upstreams and splits
   std::vector<std::string> routes_;
+  std::vector<std::string> listeners_;
 };
 
 void check(const Config& config, config::Report& report) {
   Checker checker(config, report);
+  for (const auto& [name, upstream] : config.upstreams) check_upstream(upstream, "upstream." + name, report);
+  for (const auto& [name, split] : config.splits) checker.check_split(name, split);
+  for (size_t i = 0; i < config.listeners.size(); ++i) checker.check_listener(i);
   for (size_t i = 0; i < config.routes.size(); ++i) checker.check_route(i);
   for (size_t i = 0; i < config.limit_rules.size(); ++i) checker.check_limit(i);
   if (config.limit_rules.size() > kMostRulesForARequest) {
@@ -105,35 +141,74 @@ void check(const Config& config, config::Report& report) {
   }
 }
 
-}  // namespace
-
-config::Table<Config> config_table() {
-  config::Table<Config> t;
+// What both daemons have, in the order of a config file. C is a Config.
+template <typename C>
+config::Table<C> make_table(ListenerModes modes) {
+  const auto of = []<typename M>(M Config::*member) -> M C::* { return member; };
+  config::Table<C> t;
   daemon::add_frame_tables(t);
-  t.table("access_log", &Config::access_log, access_log_table()).doc("An event for each request.");
-  t.table("client", &Config::client, client_table()).doc("How much a client may send, and how slowly.");
-  t.table("limits", &Config::limits, limits_table()).doc("What all rate limits share.");
-  t.map("upstream", &Config::upstreams, upstream_table())
+  t.table("access_log", of(&Config::access_log), access_log_table())
+      .doc("An event for each request and connection.");
+  t.table("client", of(&Config::client), client_table())
+      .doc("How much a client of HTTP may send, and how slowly.");
+  t.table("limits", of(&Config::limits), limits_table()).doc("What all rate limits share.");
+  t.array("listener", of(&Config::listeners), listener_table(modes))
+      .doc("Where connections come in, beside server.listen, where they are HTTP in clear.");
+  t.map("upstream", of(&Config::upstreams), upstream_table())
       .example("app")
       .doc(
-          "A group of servers that routes send requests to. The table's name is the upstream's. One that is "
-          "named "
-          "default takes all requests that no route takes.");
-  t.array("route", &Config::routes, route_table()).doc("Where requests go.");
-  t.array("limit", &Config::limit_rules, limit_table()).doc("A rate limit.");
+          "A group of servers. The table's name is the upstream's. One that is named default takes all "
+          "requests that no route takes.");
+  t.map("split", of(&Config::splits), split_table())
+      .example("shop")
+      .doc(
+          "Traffic that several upstreams share; it stands wherever an upstream's name may: blue and green, "
+          "or a canary.");
+  t.array("route", of(&Config::routes), route_table()).doc("Where requests go.");
+  t.array("limit", of(&Config::limit_rules), limit_table()).doc("A rate limit.");
   t.check(check);
   return t;
 }
 
-Config with_default_route(Config config) {
-  const bool named =
-      std::ranges::any_of(config.routes, [](const RouteSection& route) { return route.name == "default"; });
-  if (config.upstreams.contains("default") && !named) {
+}  // namespace
+
+config::Table<Config> proxy_table() {
+  return make_table<Config>(ListenerModes::http);
+}
+
+config::Table<BalancerConfig> balancer_table() {
+  return make_table<BalancerConfig>(ListenerModes::all);
+}
+
+Config with_default_routes(Config config) {
+  const auto is_named = [&](const std::string& name) {
+    return std::ranges::any_of(config.routes, [&](const RouteSection& route) { return route.name == name; });
+  };
+  for (const ListenerSection& listener : config.listeners) {
+    if (listener.mode != ListenerMode::http || listener.upstream.empty() || is_named(listener.name)) continue;
+    RouteSection& route = config.routes.emplace_back();
+    route.name = listener.name;
+    route.upstream = listener.upstream;
+    route.listeners = {listener.name};
+  }
+  if (config.upstreams.contains("default") && !is_named("default")) {
     RouteSection& route = config.routes.emplace_back();
     route.name = "default";
     route.upstream = "default";
   }
   return config;
+}
+
+std::vector<daemon::ListenPoint> listen_points(const Config& config) {
+  using Kind = daemon::ListenPoint::Kind;
+  std::vector<daemon::ListenPoint> points;
+  for (const Address& address : config.server.listen)
+    points.push_back({address.to_string(), address, Kind::stream});
+  for (const ListenerSection& listener : config.listeners) {
+    const Kind kind = listener.mode == ListenerMode::udp ? Kind::datagram : Kind::stream;
+    for (const Address& address : listener.listen) points.push_back({listener.name, address, kind});
+  }
+  return points;
 }
 
 }  // namespace weir::gateway

@@ -12,9 +12,9 @@ aio::Loop& Exchange::loop() const {
 }
 
 // The path of a request.
-aio::Task<Exchange::Next> Exchange::run(ClientSide& client, Peer peer) {
+aio::Task<Exchange::Next> Exchange::run(ClientSide& client, const Arrival& arrival) {
   aio::TaskContext& task = co_await aio::this_task();
-  begin(client, peer, task);
+  begin(client, arrival, task);
   auto next = Next::close;
   if (!read_head() || !route() || !check_body_size() || !check_lag()) {
     next = co_await answer(refusal_, record_.reason, refusal_fields_);
@@ -32,26 +32,28 @@ aio::Task<Exchange::Next> Exchange::run(ClientSide& client, Peer peer) {
   co_return next;
 }
 
-aio::Task<> Exchange::refuse(ClientSide& client, Peer peer, int status, std::string_view reason) {
+aio::Task<> Exchange::refuse(ClientSide& client, const Arrival& arrival, int status,
+                             std::string_view reason) {
   aio::TaskContext& task = co_await aio::this_task();
-  begin(client, peer, task);
+  begin(client, arrival, task);
   make_trace(trace_, {}, {}, worker_.random());
   request_.keep_alive = false;
   co_await answer(status, reason);
   finish();
 }
 
-void Exchange::begin(ClientSide& client, Peer peer, aio::TaskContext& task) {
+void Exchange::begin(ClientSide& client, const Arrival& arrival, aio::TaskContext& task) {
   task_ = &task;
-  snapshot_ = worker_.snapshot();
+  snapshot_ = arrival.snapshot;
+  listener_ = arrival.listener;
   client_ = &client;
-  peer_ = peer;
+  peer_ = arrival.peer;
   route_ = nullptr;
   request_.clear();
   body_ = nullptr;
   record_ = {};
-  record_.client = peer.address;
-  record_.client_has_address = peer.has_address;
+  record_.client = peer_.address;
+  record_.client_has_address = peer_.has_address;
   record_.start = MonotonicTime::clock::now();
   refusal_ = 0;
   refusal_fields_.clear();
@@ -96,15 +98,15 @@ bool Exchange::route() {
   path_ = *normal;
   // "OPTIONS *" asks about the server as a whole: the route for everything answers it.
   const std::string_view routed = is_asterisk ? std::string_view("/") : path_;
-  const auto match = snapshot_->router.find(request_.host, routed, request_.method_text);
+  const auto match = listener_->router.find(request_.host, routed, request_.method_text);
   if (match.route != http::Router::kNone) {
-    route_ = &snapshot_->routes[match.route];
+    route_ = &snapshot_->routes[listener_->routes[match.route]];
     return true;
   }
   refusal_ = match.path_known ? 405 : 404;
   record_.reason = match.path_known ? "no route takes this method" : "no route";
   if (match.path_known) {
-    http::append_field(refusal_fields_, "Allow", snapshot_->router.allowed_methods(request_.host, routed));
+    http::append_field(refusal_fields_, "Allow", listener_->router.allowed_methods(request_.host, routed));
   }
   return false;
 }
@@ -158,13 +160,14 @@ void Exchange::finish() {
     append_access_event(
         *events,
         {record_, trace_, request_, path_, route_ != nullptr ? std::string_view(route_->name) : "",
-         route_ != nullptr ? std::string_view(route_->upstream->name) : "",
-         snapshot_->config.access_log.headers, client_->bytes_in(), client_->bytes_out(), total},
+         upstream_ ? std::string_view(upstream_->name) : "", snapshot_->config.access_log.headers,
+         client_->bytes_in(), client_->bytes_out(), total},
         WallTime::clock::now());
     worker_.flush_events();
   }
   keep_upstream();
-  server_ = nullptr;
+  choice_.reset();
+  upstream_.reset();
   snapshot_.reset();
 }
 

@@ -11,7 +11,9 @@
 #include "pkg/aio/scope.hh"
 #include "pkg/aio/stream.hh"
 #include "pkg/gateway/access_record.hh"
+#include "pkg/gateway/arrival.hh"
 #include "pkg/gateway/client_side.hh"
+#include "pkg/gateway/server_choice.hh"
 #include "pkg/gateway/server_connection.hh"
 #include "pkg/gateway/snapshot.hh"
 #include "pkg/http/head.hh"
@@ -20,12 +22,6 @@ namespace weir::gateway {
 
 class Worker;
 
-// Who sits at the other end of a client connection.
-struct Peer {
-  IpAddress address;
-  bool has_address = true;  // false on a Unix socket
-};
-
 class Exchange {
  public:
   // What becomes of the client's connection.
@@ -33,10 +29,10 @@ class Exchange {
 
   explicit Exchange(Worker& worker) : worker_(worker) {}
 
-  aio::Task<Next> run(ClientSide& client, Peer peer);
+  aio::Task<Next> run(ClientSide& client, const Arrival& arrival);
 
   // Answers what is not a request: too long, too slow, or malformed as far as it came.
-  aio::Task<> refuse(ClientSide& client, Peer peer, int status, std::string_view reason);
+  aio::Task<> refuse(ClientSide& client, const Arrival& arrival, int status, std::string_view reason);
 
  private:
   // A request whose body is sent while its answer may already come.
@@ -53,7 +49,7 @@ class Exchange {
     std::optional<Attempt> head;  // once the response's head is there, or will not come
   };
 
-  void begin(ClientSide& client, Peer peer, aio::TaskContext& task);
+  void begin(ClientSide& client, const Arrival& arrival, aio::TaskContext& task);
   void finish();
 
   bool read_head();
@@ -71,7 +67,10 @@ class Exchange {
   aio::Task<Attempt> send_request();
   aio::Task<Attempt> await_head(aio::Deadline deadline);
   aio::Task<bool> pass_on_interim();
-  void judge(resilience::Permit& permit, Attempt outcome);
+  void choose_upstream();
+  bool choose_server();
+  void judge(Attempt outcome);
+  void note_breaker(resilience::BreakerState before);
   bool may_repeat(Attempt outcome) const;
   bool should_retry(Attempt outcome, unsigned retries);
   aio::Task<Next> give_up(Attempt outcome);
@@ -92,8 +91,13 @@ class Exchange {
   std::string trailers_of(const http::BodySource& body, bool (Exchange::*passes)(const http::Field&) const);
 
   void write_request_head();
-  void append_target();
+  void make_target();
+  std::string_view authority() const;
   bool passes_request_field(const http::Field& field) const;
+  void append_request_field(const http::Field& field);
+  void append_response_field(const http::Field& field);
+  void append_request_framing();
+  void append_sticky_cookie();
   void append_forwarded_fields();
   void write_response_head(Ending ending);
 
@@ -109,6 +113,7 @@ class Exchange {
 
   Worker& worker_;
   std::shared_ptr<const Snapshot> snapshot_;
+  const Listener* listener_ = nullptr;
   ClientSide* client_ = nullptr;
   Peer peer_;
   aio::TaskContext* task_ = nullptr;
@@ -123,12 +128,15 @@ class Exchange {
   std::string refusal_fields_;
   std::string normalised_;  // what path_ points into, where the received path was not normal
   std::string_view path_;
+  std::string target_;  // as the server gets it
   std::string request_out_;
   std::string response_out_;
   std::string problem_;
 
   ServerConnection connection_;  // of the present attempt
-  Server* server_ = nullptr;     // the snapshot's
+  std::shared_ptr<Upstream> upstream_;
+  ServerChoice choice_;
+  std::string sticky_server_;  // that the client's cookie names
   std::optional<Upload> upload_;
   bool sent_ = false;            // some of the request is with the server
   bool body_gone_ = false;       // part of the body has left our buffer: the request cannot be repeated

@@ -2,39 +2,21 @@
 // is closed, a connection, the request; and another attempt where that failed and may safely be repeated.
 
 #include "pkg/daemon/log.hh"
+#include "pkg/gateway/bulkhead_queue.hh"
 #include "pkg/gateway/exchange.hh"
 #include "pkg/gateway/mirror.hh"
 #include "pkg/gateway/worker.hh"
 #include "pkg/http/write.hh"
 
 namespace weir::gateway {
-namespace {
-
-// A place in the bulkhead's queue. Who grants it may be on another thread, and its wake may arrive after the
-// wait was given up: so the wake keeps the ticket alive.
-struct QueueTicket final : resilience::Waiter, std::enable_shared_from_this<QueueTicket> {
-  explicit QueueTicket(aio::Loop& home) : loop(home) {}
-  void on_granted() override {
-    loop.post([self = shared_from_this()] { self->granted.set(); });
-  }
-  aio::Loop& loop;
-  aio::Event granted;
-};
-
-}  // namespace
-
 aio::Task<resilience::Slot> Exchange::enter_bulkhead() {
-  const Upstream& upstream = *route_->upstream;
-  const auto ticket = std::make_shared<QueueTicket>(loop());
-  if (!upstream.state->bulkhead.enqueue(*ticket)) co_return resilience::Slot();
   const ClientWatch watch(*client_, watcher());
-  const auto granted = co_await ticket->granted.wait(loop().in(upstream.settings.queue_timeout));
-  (void)granted;  // leave_queue() knows better: the place may have been granted this very moment
-  co_return upstream.state->bulkhead.leave_queue(*ticket);
+  co_return co_await gateway::enter_bulkhead(loop(), *upstream_);
 }
 
 aio::Task<Exchange::Next> Exchange::forward() {
-  const Upstream& upstream = *route_->upstream;
+  choose_upstream();
+  const Upstream& upstream = *upstream_;
   upstream.state->budget.deposit(upstream.settings.retry_budget);
   resilience::Slot slot = upstream.state->bulkhead.try_enter();
   if (!slot.is_held()) slot = co_await enter_bulkhead();
@@ -47,18 +29,15 @@ aio::Task<Exchange::Next> Exchange::forward() {
   mirror();
   bool only_fresh = false;
   for (;;) {
-    resilience::Permit permit;
-    server_ = upstream.pick(permit, record_.start);
-    if (server_ == nullptr) {
+    if (!choose_server()) {
       upstream.metrics.turned_away->add();
-      co_return co_await answer(503, "the circuit breakers of all servers are open", "Retry-After: 1\r\n");
+      co_return co_await answer(503, "no server of this upstream can be asked now", "Retry-After: 1\r\n");
     }
-    record_.server = server_->name();
     upstream.metrics.attempts->add();
     Attempt outcome = co_await connect(only_fresh);
     if (outcome == Attempt::ok) outcome = co_await send_request();
     if (task_->cancelled) co_return Next::close;
-    judge(permit, outcome);
+    judge(outcome);
     const bool answered = outcome == Attempt::ok;
     if (answered && !upstream.retries_status(response_.status)) break;
     if (outcome == Attempt::broke_off && connection_.is_reused() && may_repeat(outcome) && !only_fresh) {
@@ -82,6 +61,26 @@ aio::Task<Exchange::Next> Exchange::forward() {
   co_return co_await relay_response();
 }
 
+void Exchange::choose_upstream() {
+  const IpAddress& client = record_.client;
+  upstream_ = route_->split ? route_->split->choose(client, path_, request_.fields, worker_.random())
+                            : route_->upstream;
+  sticky_server_.clear();
+  if (upstream_->sticky) sticky_server_ = upstream_->sticky->server_of(request_.fields);
+}
+
+bool Exchange::choose_server() {
+  const balance::View& view = worker_.view(upstream_->state);
+  Preference preference{.sticky = sticky_server_};
+  if (balance::uses_key(view.algorithm()))
+    preference.key = upstream_->key.hash(record_.client, path_, request_.fields);
+  // The clock has been read for the first attempt.
+  record_.attempt_start = sent_ || record_.retries > 0 ? MonotonicTime::clock::now() : record_.start;
+  if (!choice_.choose(view, *upstream_, preference, worker_.random(), record_.attempt_start)) return false;
+  record_.server = choice_.server()->name();
+  return true;
+}
+
 // A body that is still coming can only go to one place.
 void Exchange::mirror() {
   if (!route_->mirror || worker_.random().unit() >= route_->mirror_share) return;
@@ -89,17 +88,29 @@ void Exchange::mirror() {
   const auto body = body_->next_piece();
   if (!stands_alone || !body || !body_->is_done()) return route_->metrics->not_mirrored->add();
   const bool sends_chunks = request_.framing.kind == http::BodyKind::chunked;
-  MirroredRequest copy{snapshot_,    route_->mirror.get(), request_.method,
-                       request_out_, std::string(*body),   sends_chunks};
+  MirroredRequest copy{.snapshot = snapshot_,
+                       .upstream = route_->mirror.get(),
+                       .method = request_.method,
+                       .method_text = std::string(request_.method_text),
+                       .scheme = std::string(client_->scheme()),
+                       .authority = std::string(authority()),
+                       .path = target_,
+                       .head = request_out_,
+                       .body = std::string(*body),
+                       .sends_chunks = sends_chunks};
   (worker_.mirror(std::move(copy)) ? route_->metrics->mirrored : route_->metrics->not_mirrored)->add();
 }
 
 aio::Task<Attempt> Exchange::connect(bool only_fresh) {
   const ClientWatch watch(*client_, watcher());
   const bool sends_chunks = request_.framing.kind == http::BodyKind::chunked;
-  const ServerConnection::Terms terms{.only_fresh = only_fresh, .sends_chunks = sends_chunks};
+  const ServerConnection::Terms terms{
+      .only_fresh = only_fresh,
+      .sends_chunks = sends_chunks,
+      .target = {request_.method_text, client_->scheme(), authority(), target_},
+      .client = &peer_};
   const Attempt outcome =
-      co_await connection_.open(worker_, *route_->upstream, *server_, terms, record_.reason);
+      co_await connection_.open(worker_, *upstream_, *choice_.server(), terms, record_.reason);
   record_.connect = connection_.connect_time();
   co_return outcome;
 }
@@ -121,12 +132,12 @@ aio::Task<Attempt> Exchange::send_request() {
   const bool whole = body_->is_done();
   sent_ = true;
   const auto written =
-      co_await send_piece(request_out_, *piece, whole, loop().in(route_->upstream->settings.idle_timeout));
+      co_await send_piece(request_out_, *piece, whole, loop().in(upstream_->settings.idle_timeout));
   if (!written && written.error().code == Errc::timed_out) co_return Attempt::timed_out;
   if (!whole) co_return co_await upload(*piece);
   // A write that failed may mean that the server has answered already and closed: its answer is worth a look.
   const ClientWatch watch(*client_, watcher());
-  co_return co_await await_head(loop().in(route_->upstream->settings.first_byte_timeout));
+  co_return co_await await_head(loop().in(upstream_->settings.first_byte_timeout));
 }
 
 // Writes `head` and a piece of the request's body.
@@ -168,35 +179,40 @@ aio::Task<bool> Exchange::pass_on_interim() {
   co_return sent.has_value();
 }
 
-void Exchange::judge(resilience::Permit& permit, Attempt outcome) {
-  const Upstream& upstream = *route_->upstream;
-  const auto before = server_->breaker.state();
-  if (outcome == Attempt::ok) {
-    const auto now = record_.start + record_.first_byte;
-    upstream.metrics.first_byte_seconds->observe(std::chrono::duration<double>(record_.first_byte).count());
-    const bool overloaded = response_.status >= 502 && response_.status <= 504;
-    if (overloaded) {
-      upstream.metrics.failures->add();
-      permit.failure(now);
-    } else {
-      permit.success(now);
-    }
-  } else if (outcome != Attempt::client_failed &&
-             !(outcome == Attempt::broke_off && connection_.is_reused())) {
-    upstream.metrics.failures->add();
-    permit.failure(MonotonicTime::clock::now());
+void Exchange::judge(Attempt outcome) {
+  const UpstreamMetrics& metrics = upstream_->metrics;
+  const auto before = choice_.server()->breaker.state();
+  const auto now = outcome == Attempt::ok ? record_.start + record_.first_byte : MonotonicTime::clock::now();
+  const Duration taken = now - record_.attempt_start;
+  const bool is_nobodys_fault =
+      outcome == Attempt::client_failed || (outcome == Attempt::broke_off && connection_.is_reused());
+  const bool overloaded = response_.status >= 502 && response_.status <= 504;
+  if (is_nobodys_fault) {
+    choice_.abandon();
+  } else if (outcome == Attempt::ok && !overloaded) {
+    choice_.succeeded(*upstream_, taken, now);
+  } else {
+    metrics.failures->add();
+    choice_.failed(*upstream_, taken, now);
   }
-  permit.abandon();
-  const auto after = server_->breaker.state();
+  if (outcome == Attempt::ok)
+    metrics.first_byte_seconds->observe(std::chrono::duration<double>(record_.first_byte).count());
+  if (route_->split && !is_nobodys_fault)
+    route_->split->record(*upstream_, outcome == Attempt::ok && response_.status < 500, taken);
+  note_breaker(before);
+}
+
+void Exchange::note_breaker(resilience::BreakerState before) {
+  const auto after = choice_.server()->breaker.state();
   if (after == before) return;
   const auto level = after == resilience::BreakerState::open ? log::Level::warn : log::Level::info;
   log::write(level, "circuit breaker changed",
-             {{"upstream", upstream.name},
-              {"server", server_->name()},
+             {{"upstream", upstream_->name},
+              {"server", choice_.server()->name()},
               {"state", resilience::to_string(after)},
               {"reason", record_.reason}});
-  worker_.changes().publish("breaker", {{"upstream", upstream.name},
-                                        {"server", server_->name()},
+  worker_.changes().publish("breaker", {{"upstream", upstream_->name},
+                                        {"server", choice_.server()->name()},
                                         {"state", resilience::to_string(after)},
                                         {"reason", record_.reason}});
 }
@@ -207,7 +223,7 @@ bool Exchange::may_repeat(Attempt outcome) const {
 }
 
 bool Exchange::should_retry(Attempt outcome, unsigned retries) {
-  const Upstream& upstream = *route_->upstream;
+  const Upstream& upstream = *upstream_;
   return retries < upstream.settings.retries && may_repeat(outcome) &&
          upstream.state->budget.withdraw(MonotonicTime::clock::now());
 }
@@ -243,7 +259,7 @@ aio::Task<Exchange::Next> Exchange::give_up(Attempt outcome) {
       request_.keep_alive = false;
       co_return co_await answer(refusal_, record_.reason);
   }
-  log::warn("upstream failed", {{"upstream", route_->upstream->name},
+  log::warn("upstream failed", {{"upstream", upstream_->name},
                                 {"server", record_.server},
                                 {"route", route_->name},
                                 {"status", std::to_string(status)},

@@ -6,6 +6,7 @@
 #include "pkg/gateway/exchange.hh"
 #include "pkg/gateway/worker.hh"
 #include "pkg/http/forwarded.hh"
+#include "pkg/http/list.hh"
 #include "pkg/http/write.hh"
 
 namespace weir::gateway {
@@ -20,6 +21,13 @@ bool is_disguised(std::string_view name) {
   if (name.find('_') == std::string_view::npos || name.size() > dashed.size()) return false;
   std::ranges::transform(name, dashed.begin(), [](char c) { return c == '_' ? '-' : c; });
   return http::field_id({dashed.data(), name.size()}) != FieldId::other;
+}
+
+bool takes_trailers(const http::FieldList& fields) {
+  for (const std::string_view coding : http::ListItems(fields.find(FieldId::te).value_or(""))) {
+    if (iequals(coding, "trailers")) return true;
+  }
+  return false;
 }
 
 // A field that the proxy writes itself, unless the route sets or removes it.
@@ -54,55 +62,78 @@ bool Exchange::passes_request_field(const http::Field& field) const {
   return route_->request.replaced.empty() || !route_->request.replaces(field.name);
 }
 
-void Exchange::append_target() {
+void Exchange::make_target() {
+  target_.clear();
   if (path_ == "*") {
-    request_out_ += path_;
+    target_ = path_;
     return;
   }
   const std::string_view rest = path_.substr(std::min(route_->prefix.size(), path_.size()));
-  request_out_ += route_->replacement;
-  request_out_ += rest.empty() && route_->replacement.empty() ? std::string_view("/") : rest;
+  target_ += route_->replacement;
+  target_ += rest.empty() && route_->replacement.empty() ? std::string_view("/") : rest;
   if (request_.has_query) {
-    request_out_ += '?';
-    request_out_ += request_.query;
+    target_ += '?';
+    target_ += request_.query;
   }
 }
 
+std::string_view Exchange::authority() const {
+  return route_->host_header.empty() ? request_.host : std::string_view(route_->host_header);
+}
+
+// In HTTP/2 the first line, Host, framing and upgrades are no fields; see ServerConnection::Terms.
 void Exchange::write_request_head() {
   std::string& out = request_out_;
   out.clear();
-  out += request_.method_text;
-  out += ' ';
-  append_target();
-  out += " HTTP/1.1\r\n";
-  if (!route_->request.replaces("host")) {
-    http::append_field(out, "Host",
-                       route_->host_header.empty() ? request_.host : std::string_view(route_->host_header));
+  make_target();
+  const bool is_h1 = !upstream_->speaks_h2();
+  if (is_h1) {
+    out += request_.method_text;
+    out += ' ';
+    out += target_;
+    out += " HTTP/1.1\r\n";
+    http::append_field(out, "Host", authority());
   }
   for (const http::Field& field : request_.fields) {
-    if (passes_request_field(field)) http::append_field(out, field.name, field.value);
+    if (passes_request_field(field)) append_request_field(field);
   }
   append_forwarded_fields();
   append_own(out, route_->request, "X-Request-Id", trace_.request_id);
   append_own(out, route_->request, "traceparent", trace_.traceparent);
   out += route_->request.added;
-  switch (request_.framing.kind) {
-    case http::BodyKind::length:
-      http::append_field(out, "Content-Length", request_.framing.length);
-      break;
-    case http::BodyKind::chunked:
-      out += "Transfer-Encoding: chunked\r\n";
-      break;
-    default:
-      // A method that usually has a body says so when it has none (RFC 9110 8.6).
-      if (request_.fields.find(FieldId::content_length)) out += "Content-Length: 0\r\n";
-  }
+  append_request_framing();
+  // The one thing that TE may say in HTTP/2 (RFC 9113 8.2.2); gRPC asks for it.
+  if (!is_h1 && takes_trailers(request_.fields)) out += "TE: trailers\r\n";
   if (request_.expects_continue) out += "Expect: 100-continue\r\n";
+  if (!is_h1) return;
   if (!request_.upgrade.empty()) {
     out += "Connection: upgrade\r\n";
     http::append_field(out, "Upgrade", request_.upgrade);
   }
   out += "\r\n";
+}
+
+void Exchange::append_request_field(const http::Field& field) {
+  if (field.id != FieldId::cookie || !upstream_->sticky)
+    return http::append_field(request_out_, field.name, field.value);
+  const std::string rest = upstream_->sticky->for_server(field.value);
+  if (!rest.empty()) http::append_field(request_out_, field.name, rest);
+}
+
+void Exchange::append_request_framing() {
+  const bool is_h1 = !upstream_->speaks_h2();
+  switch (request_.framing.kind) {
+    case http::BodyKind::length:
+      return http::append_field(request_out_, "Content-Length", request_.framing.length);
+    case http::BodyKind::chunked:
+      if (is_h1) request_out_ += "Transfer-Encoding: chunked\r\n";
+      return;
+    case http::BodyKind::none:
+    case http::BodyKind::until_close:
+      break;
+  }
+  // A method that usually has a body says so when it has none (RFC 9110 8.6).
+  if (request_.fields.find(FieldId::content_length)) request_out_ += "Content-Length: 0\r\n";
 }
 
 void Exchange::append_forwarded_fields() {
@@ -148,6 +179,21 @@ bool Exchange::passes_response_field(const http::Field& field) const {
   return route_->response.replaced.empty() || !route_->response.replaces(field.name);
 }
 
+void Exchange::append_response_field(const http::Field& field) {
+  if (!upstream_->sticky || upstream_->sticky->is_own() || !iequals(field.name, "set-cookie"))
+    return http::append_field(response_out_, field.name, field.value);
+  http::append_field(response_out_, field.name,
+                     upstream_->sticky->for_client(field.value, choice_.server()->name()));
+}
+
+// A client that has been with this server already knows it.
+void Exchange::append_sticky_cookie() {
+  if (!upstream_->sticky || choice_.server()->name() == sticky_server_) return;
+  const std::string cookie =
+      upstream_->sticky->set_cookie(choice_.server()->name(), client_->scheme() == "https");
+  if (!cookie.empty()) http::append_field(response_out_, "Set-Cookie", cookie);
+}
+
 void Exchange::write_response_head(Ending ending) {
   std::string& out = response_out_;
   out.clear();
@@ -156,8 +202,9 @@ void Exchange::write_response_head(Ending ending) {
   for (const http::Field& field : response_.fields) {
     if (!passes_response_field(field)) continue;
     has_date = has_date || field.id == FieldId::date;
-    http::append_field(out, field.name, field.value);
+    append_response_field(field);
   }
+  append_sticky_cookie();
   if (!has_date) worker_.date().append_to(out, WallTime::clock::now());
   append_own(out, route_->response, "X-Request-Id", trace_.request_id);
   append_limit_fields(out, route_->rules, record_.verdict);

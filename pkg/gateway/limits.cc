@@ -5,25 +5,11 @@
 
 #include "pkg/base/json.hh"
 #include "pkg/base/text.hh"
+#include "pkg/http/cookie.hh"
 #include "pkg/http/write.hh"
 
 namespace weir::gateway {
 namespace {
-
-std::string_view find_cookie(const http::FieldList& fields, std::string_view name) {
-  for (const http::Field& field : fields) {
-    if (field.id != http::FieldId::cookie) continue;
-    std::string_view rest = field.value;
-    while (!rest.empty()) {
-      const size_t end = rest.find(';');
-      const std::string_view pair = trim(rest.substr(0, end));
-      const size_t equals = pair.find('=');
-      if (equals == name.size() && pair.starts_with(name)) return pair.substr(equals + 1);
-      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-    }
-  }
-  return {};
-}
 
 std::string_view find_api_key(const http::FieldList& fields) {
   if (const auto key = fields.find(http::FieldId::x_api_key)) return *key;
@@ -95,7 +81,7 @@ void LimitRule::each_part(const RequestFacts& request, Use use) const {
         use(request.fields.find(part.name).value_or(""), part);
         break;
       case PartKind::cookie:
-        use(find_cookie(request.fields, part.name), part);
+        use(http::find_cookie(request.fields, part.name).value_or(""), part);
         break;
       case PartKind::global:
         use("", part);

@@ -28,6 +28,28 @@ std::shared_ptr<RouteMetrics> make_route_metrics(metrics::Registry& registry, co
   return made;
 }
 
+std::shared_ptr<ListenerMetrics> make_listener_metrics(metrics::Registry& registry,
+                                                       const std::string& listener) {
+  const auto refused = [&](const char* reason) {
+    return registry.counter("weir_listener_refused_total",
+                            "Connections closed at once, by what they exceeded.",
+                            {{"listener", listener}, {"reason", reason}});
+  };
+  const auto handshakes = [&](const char* result) {
+    return registry.counter("weir_tls_handshakes_total", "TLS handshakes with clients.",
+                            {{"listener", listener}, {"result", result}});
+  };
+  auto made = std::make_shared<ListenerMetrics>();
+  made->connections =
+      registry.counter("weir_listener_connections_total", "Connections accepted.", {{"listener", listener}});
+  made->denied = refused("denied");
+  made->rate = refused("rate");
+  made->full = refused("full");
+  made->handshakes = handshakes("ok");
+  made->failed_handshakes = handshakes("failed");
+  return made;
+}
+
 RuleMetrics make_rule_metrics(metrics::Registry& registry, const std::string& rule) {
   const auto counter = [&](const char* decision) {
     return registry.counter("weir_limit_decisions_total", "Decisions of rate limits.",

@@ -24,6 +24,18 @@ struct RouteMetrics {
 
 std::shared_ptr<RouteMetrics> make_route_metrics(metrics::Registry& registry, const std::string& route);
 
+struct ListenerMetrics {
+  std::shared_ptr<metrics::Counter> connections;
+  std::shared_ptr<metrics::Counter> denied;  // by allow or deny
+  std::shared_ptr<metrics::Counter> rate;    // beyond connection_rate
+  std::shared_ptr<metrics::Counter> full;    // beyond max_connections
+  std::shared_ptr<metrics::Counter> handshakes;
+  std::shared_ptr<metrics::Counter> failed_handshakes;
+};
+
+std::shared_ptr<ListenerMetrics> make_listener_metrics(metrics::Registry& registry,
+                                                       const std::string& listener);
+
 struct RuleMetrics {
   std::shared_ptr<metrics::Counter> passed;
   std::shared_ptr<metrics::Counter> delayed;

@@ -1,5 +1,6 @@
 #include "pkg/gateway/mirror.hh"
 
+#include "pkg/gateway/server_choice.hh"
 #include "pkg/gateway/server_connection.hh"
 #include "pkg/gateway/worker.hh"
 
@@ -41,27 +42,32 @@ aio::Task<Attempt> exchange(Worker& worker, const MirroredRequest& request, Serv
 
 aio::Task<> send_mirrored(Worker& worker, MirroredRequest request) {
   const Upstream& upstream = *request.upstream;
-  const auto now = MonotonicTime::clock::now();
+  const auto start = MonotonicTime::clock::now();
   resilience::Slot slot = upstream.state->bulkhead.try_enter();
-  resilience::Permit permit;
-  Server* const server = slot.is_held() ? upstream.pick(permit, now) : nullptr;
-  if (server == nullptr) {
+  ServerChoice choice;
+  const bool is_chosen =
+      slot.is_held() && choice.choose(worker.view(upstream.state), upstream, {}, worker.random(), start);
+  if (!is_chosen) {
     upstream.metrics.turned_away->add();
     co_return;
   }
+  Server& server = *choice.server();
   upstream.metrics.attempts->add();
   ServerConnection connection;
   std::string reason;
   http::ResponseHead answer;
-  const ServerConnection::Terms terms{.sends_chunks = request.sends_chunks};
-  Attempt outcome = co_await connection.open(worker, upstream, *server, terms, reason);
+  const ServerConnection::Terms terms{
+      .sends_chunks = request.sends_chunks,
+      .target = {request.method_text, request.scheme, request.authority, request.path}};
+  Attempt outcome = co_await connection.open(worker, upstream, server, terms, reason);
   if (outcome == Attempt::ok) outcome = co_await exchange(worker, request, connection.side(), answer);
+  const auto now = MonotonicTime::clock::now();
   if (outcome == Attempt::ok) {
-    permit.success(MonotonicTime::clock::now());
-    if (answer.keep_alive && answer.status != 101) connection.keep(worker, upstream, *server);
+    choice.succeeded(upstream, now - start, now);
+    if (answer.keep_alive && answer.status != 101) connection.keep(worker, upstream, server);
   } else if (outcome != Attempt::broke_off || !connection.is_reused()) {
     upstream.metrics.failures->add();
-    permit.failure(MonotonicTime::clock::now());
+    choice.failed(upstream, now - start, now);
   }
 }
 

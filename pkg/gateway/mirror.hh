@@ -16,6 +16,11 @@ struct MirroredRequest {
   std::shared_ptr<const Snapshot> snapshot;  // keeps the upstream alive
   const Upstream* upstream = nullptr;
   http::Method method = http::Method::get;
+  // As RequestTarget.
+  std::string method_text;
+  std::string scheme;
+  std::string authority;
+  std::string path;
   std::string head;
   std::string body;
   bool sends_chunks = false;

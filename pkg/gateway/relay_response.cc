@@ -33,7 +33,7 @@ aio::Task<Exchange::Next> Exchange::relay_response() {
 // Writes the head with the body's first piece, then piece after piece. False when the answer could not be
 // completed: the client then sees a connection that closes too early.
 aio::Task<bool> Exchange::relay_body(http::BodySource& body) {
-  const Duration patience = route_->upstream->settings.idle_timeout;
+  const Duration patience = upstream_->settings.idle_timeout;
   std::string& head = response_out_;
   for (;;) {
     const auto piece = body.next_piece();
@@ -81,7 +81,7 @@ aio::Task<Exchange::Next> Exchange::switch_protocols() {
   if (!sent) co_return Next::close;
   // From here on (RFC 9110 7.8) nothing is known of what passes.
   aio::Tunnel tunnel(loop(), *client, connection_.stream(),
-                     {.idle_timeout = route_->upstream->settings.tunnel_timeout});
+                     {.idle_timeout = upstream_->settings.tunnel_timeout});
   co_await tunnel.run();
   co_return Next::close;
 }
@@ -98,7 +98,7 @@ std::string Exchange::trailers_of(const http::BodySource& body,
 void Exchange::keep_upstream() {
   if (!connection_.is_open()) return;
   if (!upstream_clean_) return connection_.close();
-  connection_.keep(worker_, *route_->upstream, *server_);
+  connection_.keep(worker_, *upstream_, *choice_.server());
 }
 
 }  // namespace weir::gateway

@@ -9,6 +9,9 @@ config::Table<RouteSection> route_table() {
       .unique()
       .example("api")
       .doc("The route's name, in logs, metrics and limits.");
+  t.key("listeners", &RouteSection::listeners)
+      .example("web")
+      .doc("Names of the listeners whose requests it takes. None means all.");
   t.key("hosts", &RouteSection::hosts)
       .example("example.com")
       .doc("Hosts it takes: names, or *.example.com for all names below one. None means any.");
@@ -17,7 +20,7 @@ config::Table<RouteSection> route_table() {
   t.key("upstream", &RouteSection::upstream)
       .required()
       .example("app")
-      .doc("The upstream its requests go to.");
+      .doc("The upstream, or split, that its requests go to.");
   t.key("mirror", &RouteSection::mirror)
       .example("shadow")
       .doc(

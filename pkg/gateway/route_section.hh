@@ -12,6 +12,7 @@ namespace weir::gateway {
 // [[route]]
 struct RouteSection {
   std::string name;
+  std::vector<std::string> listeners;
   std::vector<std::string> hosts;
   std::string path = "/";
   std::vector<std::string> methods;

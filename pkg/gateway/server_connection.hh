@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "pkg/gateway/h1_server.hh"
+#include "pkg/gateway/h2_server.hh"
+#include "pkg/gateway/peer.hh"
 #include "pkg/gateway/upstream.hh"
 
 namespace weir::gateway {
@@ -15,8 +17,10 @@ class ServerConnection {
  public:
   // What the request is like.
   struct Terms {
-    bool only_fresh = false;    // not one that has served before
-    bool sends_chunks = false;  // the request's length is not known
+    bool only_fresh = false;       // not one that has served before
+    bool sends_chunks = false;     // the request's length is not known
+    RequestTarget target = {};     // for servers that speak HTTP/2; points to what outlives the request
+    const Peer* client = nullptr;  // for send_proxy
   };
 
   // Attempt::ok: is_open(). Otherwise `reason` says why not. `upstream` and `server` must outlive it.
@@ -33,7 +37,13 @@ class ServerConnection {
   aio::Stream& stream() { return h1_->stream(); }  // of a server that has switched protocols
 
  private:
+  aio::Task<Result<aio::Stream>> dial_timed(Worker& worker, const Upstream& upstream, Server& server,
+                                            const Peer* client);
+  aio::Task<Attempt> open_h2(Worker& worker, const Upstream& upstream, Server& server, Terms terms,
+                             std::string& reason);
+
   std::optional<H1Server> h1_;
+  std::optional<H2Server> h2_;
   ServerSide* side_ = nullptr;
   bool reused_ = false;
   Duration connect_time_{0};

@@ -33,15 +33,15 @@ Result<std::shared_ptr<daemon::EventSink>> Service::open_events(const daemon::Ev
 Result<> Service::adopt(const Config& config) {
   auto events = open_events(config.access_log.to);
   if (!events) return std::unexpected(std::move(events.error()));
-  auto snapshot = make_snapshot(config, {upstreams_, limits_, frame_.metrics});
+  auto snapshot = make_snapshot(config, {upstreams_, splits_, listeners_, limits_, frame_.metrics});
   if (!snapshot) return std::unexpected(std::move(snapshot.error()));
   events_ = std::move(*events);
   snapshot_ = std::move(*snapshot);
+  snapshot_->apply();
   return {};
 }
 
 Result<> Service::reload(const Config& config) {
-  upstreams_.collect();  // what the config before the present one left behind
   if (auto adopted = adopt(config); !adopted) return adopted;
   names_changed_.set();
   const std::lock_guard lock(mutex_);
@@ -108,11 +108,12 @@ aio::Task<> Service::resolve_names() {
     Duration next = 1h;
     names_changed_.reset();
     for (const auto& upstream : upstreams_.upstreams()) {
-      const bool has_names = std::ranges::any_of(
-          upstream->servers, [](const auto& server) { return server->needs_resolving(); });
+      const auto servers = upstream->state->servers();
+      const bool has_names =
+          std::ranges::any_of(servers, [](const auto& server) { return server->needs_resolving(); });
       if (!has_names) continue;
       co_await resolve(upstream);
-      const bool all_known = std::ranges::all_of(upstream->servers, [](const auto& server) {
+      const bool all_known = std::ranges::all_of(servers, [](const auto& server) {
         return !server->needs_resolving() || server->address_count() > 0;
       });
       next = std::min<Duration>(next, all_known ? upstream->settings.resolve_interval : 1s);
@@ -123,7 +124,7 @@ aio::Task<> Service::resolve_names() {
 }
 
 aio::Task<> Service::resolve(std::shared_ptr<Upstream> upstream) {
-  for (const auto& server : upstream->servers) {
+  for (const auto& server : upstream->state->servers()) {
     if (!server->needs_resolving()) continue;
     auto found = co_await aio::resolve(frame_.loop, server->address().text, server->address().port,
                                        frame_.loop.in(10s));

@@ -41,6 +41,8 @@ class Service final : public daemon::Service {
   daemon::Frame& frame_;
   LimitState limits_;
   UpstreamRegistry upstreams_;
+  SplitRegistry splits_;
+  ListenerStates listeners_;
   RouteMetrics unrouted_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<daemon::EventSink> events_;

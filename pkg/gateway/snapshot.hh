@@ -8,7 +8,9 @@
 
 #include "pkg/gateway/config.hh"
 #include "pkg/gateway/limits.hh"
+#include "pkg/gateway/listener.hh"
 #include "pkg/gateway/metrics.hh"
+#include "pkg/gateway/split.hh"
 #include "pkg/gateway/upstream.hh"
 #include "pkg/http/message.hh"
 #include "pkg/http/router.hh"
@@ -25,6 +27,7 @@ struct FieldEdits {
 struct Route {
   std::string name;
   std::shared_ptr<Upstream> upstream;
+  std::shared_ptr<Split> split;      // instead of an upstream, where it is set
   std::shared_ptr<Upstream> mirror;  // null: none
   double mirror_share = 0;
   std::string prefix;       // what is cut off the path, without a slash at its end; may be empty
@@ -37,22 +40,34 @@ struct Route {
 };
 
 struct Snapshot {
-  Config config;
-  http::Router router;
-  std::vector<Route> routes;  // by the router's index
+  Config config;              // with its default routes
+  std::vector<Route> routes;  // by the config's index
   std::vector<std::unique_ptr<LimitRule>> rules;
+  std::vector<std::shared_ptr<Upstream>> upstreams;
+  std::map<std::string, std::shared_ptr<Split>> splits;
+  Listener main;                                           // of server.listen
+  std::map<std::string, Listener, std::less<>> listeners;  // by name
+
+  // On the main thread: what these settings say of state that outlives them is in force from now on.
+  void apply() const;
+  const Listener* find(std::string_view listener) const;  // null: none of that name
 };
 
-// The routes of a config, by their index there.
-http::Router make_router(const Config& config);
+// The routes of a config that a listener's requests can take ("": those of server.listen), and their indexes.
+http::Router make_router(const Config& config, const std::string& listener, std::vector<size_t>& routes);
+
+// What is known of listeners across reloads, by name. Main thread only.
+using ListenerStates = std::map<std::string, std::shared_ptr<ListenerState>>;
 
 struct SnapshotParts {
   UpstreamRegistry& upstreams;
+  SplitRegistry& splits;
+  ListenerStates& listeners;
   LimitState& limits;
   metrics::Registry& registry;
 };
 
-// Errors: a rate limit that finds no place in the table.
+// Errors: a rate limit that finds no place in the table; a certificate or key that cannot be used.
 Result<std::shared_ptr<const Snapshot>> make_snapshot(const Config& config, SnapshotParts parts);
 
 }  // namespace weir::gateway

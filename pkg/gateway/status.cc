@@ -28,7 +28,7 @@ void add_routes(daemon::StatusPage& page, const Snapshot& snapshot) {
     const RouteSection& section = snapshot.config.routes[i];
     const auto& requests = route.metrics->requests;
     rows.push_back({Cell(route.name), Cell(section.hosts.empty() ? "any" : section.hosts.front()),
-                    Cell(section.path), Cell(route.upstream->name), Cell::number(route.metrics->total()),
+                    Cell(section.path), Cell(section.upstream), Cell::number(route.metrics->total()),
                     Cell::number(requests[3]->total()), Cell::number(requests[4]->total()),
                     Cell::seconds(route.metrics->seconds->quantile(0.5)),
                     Cell::seconds(route.metrics->seconds->quantile(0.99))});
@@ -70,7 +70,7 @@ void add_upstreams(daemon::StatusPage& page, const std::vector<std::shared_ptr<U
   for (const auto& upstream : upstreams) {
     daemon::StatusPage::Group group{.name = upstream->name, .detail = bulkhead_words(*upstream)};
     size_t well = 0;
-    for (const auto& server : upstream->servers) {
+    for (const auto& server : upstream->state->servers()) {
       const bool unresolved = server->needs_resolving() && server->address_count() == 0;
       const auto state = server->breaker.state();
       if (!unresolved && state == resilience::BreakerState::closed) ++well;

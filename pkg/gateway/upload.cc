@@ -13,7 +13,7 @@ aio::Task<Attempt> Exchange::upload(std::string_view first_piece) {
   Upload& upload = upload_.emplace(loop());
   upload.tasks.spawn(pump(upload));
   upload.tasks.spawn(watch(upload));
-  const UpstreamSection& upstream = route_->upstream->settings;
+  const UpstreamSection& upstream = upstream_->settings;
   while (!upload.head && upload.client_status == 0) {
     upload.progress.reset();
     const bool body_is_over = upload.sent_all || upload.server_stopped;
@@ -40,7 +40,7 @@ aio::Task<> Exchange::pump(Upload& upload) {
     upload.client_status = status;
     upload.client_reason = reason;
   };
-  const UpstreamSection& upstream = route_->upstream->settings;
+  const UpstreamSection& upstream = upstream_->settings;
   const uint64_t most = settings().max_body.count;
   // The client may be waiting for the server's leave to send.
   Duration patience =

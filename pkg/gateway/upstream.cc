@@ -1,16 +1,17 @@
 #include "pkg/gateway/upstream.hh"
 
 #include <algorithm>
+#include <array>
+
+#include "pkg/base/random.hh"
+#include "pkg/base/text.hh"
+#include "pkg/daemon/log.hh"
 
 namespace weir::gateway {
 namespace {
 
 constexpr const char* kBreakerState = "weir_upstream_breaker_state";
 constexpr const char* kInFlight = "weir_upstream_in_flight";
-
-metrics::Labels breaker_labels(const std::string& upstream, const std::string& server) {
-  return {{"upstream", upstream}, {"server", server}};
-}
 
 double breaker_value(resilience::BreakerState state) {
   switch (state) {
@@ -24,26 +25,113 @@ double breaker_value(resilience::BreakerState state) {
   return 0;
 }
 
+resilience::Bulkhead::Limits bulkhead_limits(const UpstreamSection& settings) {
+  return {settings.max_in_flight, settings.queue};
+}
+
+std::string random_secret() {
+  std::array<uint8_t, 16> bytes;
+  fill_secure_random(bytes);
+  std::string text;
+  append_hex(text, bytes);
+  return text;
+}
+
 }  // namespace
 
-Server::Server(uint64_t id, const Address& address, resilience::BreakerSettings settings)
-    : breaker(settings), id_(id), address_(address), name_(address.to_string()) {}
-
-std::optional<Address> Server::next_address() {
-  if (!needs_resolving()) return address_;
-  const std::lock_guard lock(mutex_);
-  if (resolved_.empty()) return std::nullopt;
-  return resolved_[turn_++ % resolved_.size()];
+UpstreamState::UpstreamState(std::string name, const UpstreamSection& settings, metrics::Registry& metrics,
+                             uint64_t& next_id)
+    : pool(name, settings.pool_settings()),
+      bulkhead(bulkhead_limits(settings)),
+      budget(MonotonicTime::clock::now()),
+      name_(std::move(name)),
+      secret_(random_secret()),
+      metrics_(metrics),
+      next_id_(next_id) {
+  metrics_.gauge_callback(kInFlight, "Requests under way to an upstream.", {{"upstream", name_}},
+                          [this] { return static_cast<double>(bulkhead.inside()); });
 }
 
-void Server::set_addresses(std::vector<Address> addresses) {
-  const std::lock_guard lock(mutex_);
-  resolved_ = std::move(addresses);
+UpstreamState::~UpstreamState() {
+  metrics_.retire(kInFlight, {{"upstream", name_}});
+  for (const auto& [server, known] : servers_) retire_metrics(server);
 }
 
-size_t Server::address_count() const {
-  const std::lock_guard lock(mutex_);
-  return resolved_.size();
+void UpstreamState::set_settings(const UpstreamSection& settings) {
+  pool.set_settings(settings.pool_settings(), MonotonicTime::clock::now());
+  bulkhead.set_limits(bulkhead_limits(settings));
+  breaker_settings_ = settings.breaker_settings();
+  for (const auto& [name, server] : servers_) server->breaker.set_settings(breaker_settings_);
+}
+
+Result<> UpstreamState::set_source(const std::string& source, std::vector<ServerEntry> entries) {
+  std::swap(sources_[source], entries);
+  auto updated = update_members();
+  if (updated) return updated;
+  sources_[source] = std::move(entries);  // what was good before
+  return updated;
+}
+
+void UpstreamState::keep_sources(const std::vector<std::string>& sources) {
+  const auto erased = std::erase_if(
+      sources_, [&](const auto& known) { return std::ranges::find(sources, known.first) == sources.end(); });
+  if (erased > 0) (void)update_members();  // fewer servers are always taken
+}
+
+const std::vector<ServerEntry>* UpstreamState::source(const std::string& name) const {
+  const auto found = sources_.find(name);
+  return found == sources_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::shared_ptr<Server>> UpstreamState::servers() const {
+  std::vector<std::shared_ptr<Server>> all;
+  for (const auto& [name, server] : servers_) all.push_back(server);
+  return all;
+}
+
+std::shared_ptr<Server> UpstreamState::find(const std::string& server) const {
+  const auto found = servers_.find(server);
+  return found == servers_.end() ? nullptr : found->second;
+}
+
+Result<> UpstreamState::update_members() {
+  const auto now = MonotonicTime::clock::now();
+  std::map<std::string, std::shared_ptr<Server>> wanted;
+  std::vector<balance::MemberConfig> members;
+  for (const auto& [source, entries] : sources_) {
+    for (const ServerEntry& entry : entries) {
+      const std::string id = entry.id();
+      if (wanted.contains(id)) continue;
+      const auto known = servers_.find(id);
+      const bool is_same = known != servers_.end() && known->second->address() == entry.address;
+      wanted[id] = is_same ? known->second
+                           : std::make_shared<Server>(next_id_++, id, entry.address, breaker_settings_);
+      members.push_back({.name = id, .weight = entry.weight, .companion = wanted[id]});
+    }
+  }
+  // A name that moved to another address is another server.
+  for (const auto& [id, server] : wanted) {
+    const auto known = servers_.find(id);
+    if (known != servers_.end() && known->second != server) (void)pool.remove(id, now);
+  }
+  if (auto taken = pool.set_members(std::move(members), now); !taken) return taken;
+  for (const auto& [id, server] : servers_) {
+    if (!wanted.contains(id)) retire_metrics(id);
+  }
+  servers_ = std::move(wanted);
+  for (const auto& [id, server] : servers_) add_metrics(id, server);
+  if (members_changed_) members_changed_();
+  return {};
+}
+
+void UpstreamState::add_metrics(const std::string& id, const std::shared_ptr<Server>& server) {
+  const metrics::Labels labels{{"upstream", name_}, {"server", id}};
+  metrics_.gauge_callback(kBreakerState, "A server's circuit breaker: 0 closed, 1 half-open, 2 open.", labels,
+                          [server] { return breaker_value(server->breaker.state()); });
+}
+
+void UpstreamState::retire_metrics(const std::string& id) {
+  metrics_.retire(kBreakerState, {{"upstream", name_}, {"server", id}});
 }
 
 bool Upstream::retries_status(int status) const {
@@ -51,78 +139,39 @@ bool Upstream::retries_status(int status) const {
          settings.retry_statuses.end();
 }
 
-Server* Upstream::pick(resilience::Permit& permit, MonotonicTime now) const {
-  const size_t count = servers.size();
-  const uint64_t turn = count == 1 ? 0 : state->turn.fetch_add(1, std::memory_order_relaxed);
-  for (size_t i = 0; i < count; ++i) {
-    const auto& server = servers[(turn + i) % count];
-    permit = server->breaker.allow(now);
-    if (permit.is_given()) return server.get();
-  }
-  return nullptr;
+void Upstream::apply() const {
+  state->set_settings(settings);
+  if (auto listed = state->set_source("config", settings.servers); !listed)
+    log::error("servers not taken", {{"upstream", name}, {"reason", listed.error().message}});
 }
 
-std::shared_ptr<Upstream> UpstreamRegistry::find_or_make(const std::string& name,
-                                                         const UpstreamSection& settings) {
+Result<std::shared_ptr<Upstream>> UpstreamRegistry::find_or_make(const std::string& name,
+                                                                 const UpstreamSection& settings) {
   // Routes of one config that share an upstream share the object; a changed section makes a new one.
   if (auto known = upstreams_[name].lock(); known && known->settings == settings) return known;
   auto made = std::make_shared<Upstream>();
   made->name = name;
   made->settings = settings;
   made->backoff = {settings.retry_base, settings.retry_cap};
-  made->metrics = make_upstream_metrics(metrics_, name);
-  const resilience::Bulkhead::Limits limits{settings.max_in_flight, settings.queue};
+  if (settings.tls) {
+    aio::TlsClientSettings tls = daemon::client_settings(settings);
+    tls.alpn = {made->speaks_h2() ? "h2" : "http/1.1"};
+    auto context = aio::make_client_context(tls);
+    if (!context) return std::unexpected(std::move(context.error()).context("upstream " + name));
+    made->tls = std::move(*context);
+  }
   made->state = states_[name].lock();
   if (!made->state) {
-    made->state = std::make_shared<UpstreamState>(limits);
+    made->state = std::make_shared<UpstreamState>(name, settings, metrics_, next_id_);
     states_[name] = made->state;
-    metrics_.gauge_callback(kInFlight, "Requests under way to an upstream.", {{"upstream", name}},
-                            [weak = states_[name]] {
-                              const auto living = weak.lock();
-                              return living ? static_cast<double>(living->bulkhead.inside()) : 0.0;
-                            });
-  } else {
-    made->state->bulkhead.set_limits(limits);
   }
-  const resilience::BreakerSettings breaker{settings.breaker_failures,  settings.breaker_ratio,
-                                            settings.breaker_minimum,   settings.breaker_window,
-                                            settings.breaker_open_time, settings.breaker_open_cap,
-                                            settings.breaker_probes};
-  for (const Address& address : settings.servers) made->servers.push_back(server(name, address, breaker));
+  const std::string secret = settings.sticky_secret.empty() ? made->state->secret() : settings.sticky_secret;
+  if (settings.sticky == Sticky::cookie || settings.sticky == Sticky::app_cookie)
+    made->sticky = std::make_shared<StickyCookie>(settings, secret, name + "/" + settings.sticky_cookie);
+  made->key = RequestKey(settings.sticky == Sticky::ip ? "ip" : settings.hash_key, settings.sticky_secret);
+  made->metrics = make_upstream_metrics(metrics_, name);
   upstreams_[name] = made;
   return made;
-}
-
-std::shared_ptr<Server> UpstreamRegistry::server(const std::string& upstream, const Address& address,
-                                                 const resilience::BreakerSettings& settings) {
-  std::weak_ptr<Server>& known = servers_[upstream + " " + address.to_string()];
-  if (auto living = known.lock()) {
-    living->breaker.set_settings(settings);
-    return living;
-  }
-  auto made = std::make_shared<Server>(next_id_++, address, settings);
-  known = made;
-  metrics_.gauge_callback(kBreakerState, "A server's circuit breaker: 0 closed, 1 half-open, 2 open.",
-                          breaker_labels(upstream, made->name()), [weak = known] {
-                            const auto living = weak.lock();
-                            return living ? breaker_value(living->breaker.state()) : 0.0;
-                          });
-  return made;
-}
-
-void UpstreamRegistry::collect() {
-  std::erase_if(servers_, [this](const auto& entry) {
-    if (!entry.second.expired()) return false;
-    const size_t space = entry.first.find(' ');
-    metrics_.retire(kBreakerState,
-                    breaker_labels(entry.first.substr(0, space), entry.first.substr(space + 1)));
-    return true;
-  });
-  std::erase_if(states_, [this](const auto& entry) {
-    if (!entry.second.expired()) return false;
-    metrics_.retire(kInFlight, {{"upstream", entry.first}});
-    return true;
-  });
 }
 
 std::vector<std::shared_ptr<Upstream>> UpstreamRegistry::upstreams() const {
@@ -131,6 +180,11 @@ std::vector<std::shared_ptr<Upstream>> UpstreamRegistry::upstreams() const {
     if (auto upstream = weak.lock()) living.push_back(std::move(upstream));
   }
   return living;
+}
+
+std::shared_ptr<Upstream> UpstreamRegistry::find(const std::string& name) const {
+  const auto found = upstreams_.find(name);
+  return found == upstreams_.end() ? nullptr : found->second.lock();
 }
 
 }  // namespace weir::gateway

@@ -1,93 +1,103 @@
-// Upstreams and their servers as all workers share them. A Server outlives the config it came from: a reload
-// that still names it takes it over with its breaker and its counts.
+// Upstreams as all workers share them: a pool of servers and what is known of it.
+//
+// An UpstreamState lives as long as an upstream of its name: over reloads, with all that was learned. An
+// Upstream is that state under the settings of one config.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "pkg/gateway/config.hh"
+#include "pkg/balance/pool.hh"
 #include "pkg/gateway/metrics.hh"
+#include "pkg/gateway/request_key.hh"
+#include "pkg/gateway/server.hh"
+#include "pkg/gateway/sticky.hh"
+#include "pkg/gateway/upstream_section.hh"
 #include "pkg/resilience/backoff.hh"
 #include "pkg/resilience/bulkhead.hh"
-#include "pkg/resilience/circuit_breaker.hh"
 #include "pkg/resilience/retry_budget.hh"
 
 namespace weir::gateway {
 
-class Server {
+class UpstreamState {
  public:
-  Server(uint64_t id, const Address& address, resilience::BreakerSettings settings);
+  // `next_id` counts the servers of all upstreams; it and `metrics` must outlive it.
+  UpstreamState(std::string name, const UpstreamSection& settings, metrics::Registry& metrics,
+                uint64_t& next_id);
+  ~UpstreamState();
 
-  uint64_t id() const { return id_; }  // never used again: what workers know their connections by
-  const Address& address() const { return address_; }
-  const std::string& name() const { return name_; }  // the address as text
-  bool needs_resolving() const { return address_.kind == Address::Kind::name; }
+  const std::string& name() const { return name_; }
+  // What cookies are signed with where the config gives no secret.
+  const std::string& secret() const { return secret_; }
 
-  // Where to connect to, in turn where a name has several addresses; nothing while it has not resolved.
-  std::optional<Address> next_address();
-  void set_addresses(std::vector<Address> addresses);
-  size_t address_count() const;
-
-  resilience::CircuitBreaker breaker;
-
- private:
-  const uint64_t id_;
-  const Address address_;
-  const std::string name_;
-  mutable std::mutex mutex_;  // for names only, whose addresses change
-  std::vector<Address> resolved_;
-  size_t turn_ = 0;
-};
-
-// What an upstream keeps across reloads.
-struct UpstreamState {
-  explicit UpstreamState(resilience::Bulkhead::Limits limits)
-      : bulkhead(limits), budget(MonotonicTime::clock::now()) {}
+  balance::Pool pool;
   resilience::Bulkhead bulkhead;
   resilience::RetryBudget budget;
-  std::atomic<uint64_t> turn = 0;
+
+  // What follows is for the main thread.
+  void set_settings(const UpstreamSection& settings);
+  // The servers that one source lists: the config, a DNS name, a file, an operator. The pool has those of all
+  // sources; where two name the same server, the first source in the order of their names counts. Errors: a
+  // list that the pool does not take.
+  Result<> set_source(const std::string& source, std::vector<ServerEntry> entries);
+  void keep_sources(const std::vector<std::string>& sources);  // and forget the others
+  const std::vector<ServerEntry>* source(const std::string& name) const;
+  std::vector<std::shared_ptr<Server>> servers() const;
+  std::shared_ptr<Server> find(const std::string& server) const;
+  // Called after the pool's members have changed.
+  void on_members_changed(std::function<void()> call) { members_changed_ = std::move(call); }
+
+ private:
+  Result<> update_members();
+  void add_metrics(const std::string& id, const std::shared_ptr<Server>& server);
+  void retire_metrics(const std::string& id);
+
+  const std::string name_;
+  const std::string secret_;
+  metrics::Registry& metrics_;
+  uint64_t& next_id_;
+  resilience::BreakerSettings breaker_settings_;
+  std::map<std::string, std::vector<ServerEntry>> sources_;
+  std::map<std::string, std::shared_ptr<Server>> servers_;  // by name
+  std::function<void()> members_changed_;
 };
 
-// An upstream as one config has it.
 struct Upstream {
   std::string name;
   UpstreamSection settings;
   resilience::Backoff backoff;
   std::shared_ptr<UpstreamState> state;
-  std::vector<std::shared_ptr<Server>> servers;
+  std::shared_ptr<const aio::TlsContext> tls;  // null: in clear
+  std::shared_ptr<const StickyCookie> sticky;  // null: no cookies
+  RequestKey key;                              // what hashing algorithms go by
   UpstreamMetrics metrics;
 
   bool retries_status(int status) const;
-  // The server to ask next, with its breaker's permit; null when none may be asked.
-  Server* pick(resilience::Permit& permit, MonotonicTime now) const;
+  // On the main thread: the state is under these settings from now on.
+  void apply() const;
+  bool speaks_h2() const { return settings.protocol == UpstreamProtocol::h2; }
 };
 
-// All living servers and upstream states, by name. Main thread only.
+// All living upstreams by name. Main thread only.
 class UpstreamRegistry {
  public:
   explicit UpstreamRegistry(metrics::Registry& metrics) : metrics_(metrics) {}
 
-  // The upstream of this name with these settings: new, or with what is known from before.
-  std::shared_ptr<Upstream> find_or_make(const std::string& name, const UpstreamSection& settings);
-  // Takes what no config uses any more out of the metrics.
-  void collect();
-  // All that live, for the status page and for resolving names.
+  // The upstream of this name with these settings, with what is known from before; apply() puts them in
+  // force. Errors: files of TLS that cannot be used.
+  Result<std::shared_ptr<Upstream>> find_or_make(const std::string& name, const UpstreamSection& settings);
+  // All that live, for the status page, checks and discovery.
   std::vector<std::shared_ptr<Upstream>> upstreams() const;
+  std::shared_ptr<Upstream> find(const std::string& name) const;
 
  private:
-  std::shared_ptr<Server> server(const std::string& upstream, const Address& address,
-                                 const resilience::BreakerSettings& settings);
-
   metrics::Registry& metrics_;
   uint64_t next_id_ = 0;
   std::map<std::string, std::weak_ptr<Upstream>> upstreams_;
   std::map<std::string, std::weak_ptr<UpstreamState>> states_;
-  std::map<std::string, std::weak_ptr<Server>> servers_;  // by upstream name and address
 };
 
 }  // namespace weir::gateway

@@ -4,17 +4,46 @@
 #include <string>
 #include <vector>
 
-#include "pkg/base/address.hh"
+#include "pkg/balance/pool.hh"
 #include "pkg/base/units.hh"
 #include "pkg/config/table.hh"
+#include "pkg/daemon/tls_section.hh"
+#include "pkg/gateway/server_entry.hh"
+#include "pkg/health/check.hh"
+#include "pkg/resilience/circuit_breaker.hh"
 
 namespace weir::gateway {
 
 using namespace std::chrono_literals;
 
-// [upstream.NAME]
-struct UpstreamSection {
-  std::vector<Address> servers;
+enum class UpstreamProtocol { http1, h2 };
+enum class SendProxy { off, v1, v2 };
+enum class Sticky { none, cookie, app_cookie, ip };
+
+struct UpstreamSection : daemon::TlsServersKeys {
+  std::vector<ServerEntry> servers;
+  std::vector<std::string> discover;
+  balance::Algorithm algorithm = balance::Algorithm::round_robin;
+  std::string hash_key = "ip";
+  double hash_load_factor = 1.25;
+  Sticky sticky = Sticky::none;
+  std::string sticky_cookie = "weir";
+  std::string sticky_secret;
+  Duration sticky_lifetime = 0s;
+  uint64_t server_max_in_flight = 0;
+  Duration slow_start = 0s;
+  health::CheckSettings check;
+  uint64_t eject_errors = 0;
+  double eject_error_rate = 0;
+  double eject_latency_factor = 0;
+  uint64_t eject_minimum = 20;
+  Duration eject_window = 10s;
+  Duration eject_time = 30s;
+  Duration eject_time_cap = 5min;
+  double eject_share = 0.5;
+  double panic_threshold = 0.5;
+  UpstreamProtocol protocol = UpstreamProtocol::http1;
+  SendProxy send_proxy = SendProxy::off;
   Duration connect_timeout = 2s;
   Duration first_byte_timeout = 30s;
   Duration idle_timeout = 60s;
@@ -38,8 +67,13 @@ struct UpstreamSection {
   uint64_t breaker_probes = 1;
   Duration resolve_interval = 30s;
   bool operator==(const UpstreamSection&) const = default;
+
+  balance::PoolSettings pool_settings() const;
+  resilience::BreakerSettings breaker_settings() const;
 };
 
 config::Table<UpstreamSection> upstream_table();
+// What no single key can tell.
+void check_upstream(const UpstreamSection& section, const std::string& place, config::Report& report);
 
 }  // namespace weir::gateway

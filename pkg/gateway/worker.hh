@@ -1,4 +1,4 @@
-// One thread's share of the proxy: its connections, its idle upstream connections, what its requests reuse.
+// One thread's share: its connections, its idle connections to servers, what its requests reuse.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,11 @@
 #include "pkg/daemon/event_sink.hh"
 #include "pkg/daemon/service.hh"
 #include "pkg/gateway/exchange.hh"
+#include "pkg/gateway/h2_pool.hh"
+#include "pkg/gateway/idle_list.hh"
 #include "pkg/gateway/mirror.hh"
 #include "pkg/gateway/pool.hh"
+#include "pkg/http/h2_server.hh"
 #include "pkg/http/write.hh"
 
 namespace weir::gateway {
@@ -31,8 +34,12 @@ class Worker final : public daemon::WorkerService {
   // For exchanges.
   aio::Loop& loop() { return frame_.loop(); }
   bool is_draining() const { return frame_.is_draining(); }
-  const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   Pool& pool(const Server& server) { return pools_[server.id()]; }
+  H2Pool& h2_pool(const Server& server) { return h2_pools_[server.id()]; }
+  // A connection that speaks HTTP/2 from now on, in `pool` until it ends.
+  H2Pool::Session start_h2(H2Pool& pool, aio::Stream stream, const Upstream& upstream);
+  // Who takes part in an upstream's pool at this moment. Good until the next wait.
+  const balance::View& view(const std::shared_ptr<UpstreamState>& state);
   Random& random() { return random_; }
   http::DateField& date() { return date_; }
   const RouteMetrics& unrouted() const { return unrouted_; }
@@ -44,19 +51,22 @@ class Worker final : public daemon::WorkerService {
   void flush_events();  // when there are enough of them to be worth it
 
  private:
-  // A connection between requests. They are what a drain closes.
-  struct Idle {
-    aio::TaskContext* task;
-    Idle** link = nullptr;
-    Idle* next = nullptr;
-  };
-  class IdleMark;
-
-  aio::Task<Exchange::Next> serve_request(aio::Stream& client, Peer peer);
+  // serve.cc
+  aio::Task<bool> let_in(aio::Stream& client, Arrival& arrival);
+  aio::Task<bool> begins_h2(aio::Stream& client, const Arrival& arrival);
+  void refresh(Arrival& arrival) const;
+  aio::Task<> serve_h1(aio::Stream& client, Arrival& arrival);
+  aio::Task<Exchange::Next> serve_h1_request(aio::Stream& client, const Arrival& arrival);
   aio::Task<> linger(aio::Stream& client);
+  aio::Task<> serve_h2(aio::Stream& client, Arrival& arrival);
+  aio::Task<> serve_h2_request(http::H2ServerStreamPtr request, Arrival& arrival);
+  // relay.cc
+  aio::Task<> relay(aio::Stream& client, const Arrival& arrival);
+
   aio::Task<> tick();
   aio::Task<> close_idle_connections();
   aio::Task<> run_mirrored(MirroredRequest request);
+  aio::Task<> run_h2(H2Pool& pool, H2Pool::Session session);
   void hand_over_events();
 
   std::unique_ptr<Exchange> take_exchange();
@@ -66,8 +76,15 @@ class Worker final : public daemon::WorkerService {
   std::shared_ptr<daemon::EventSink> events_;
   std::string pending_events_;
   std::unordered_map<uint64_t, Pool> pools_;  // by Server::id()
+  std::unordered_map<uint64_t, H2Pool> h2_pools_;
+  struct HeldView {
+    std::shared_ptr<UpstreamState> state;
+    balance::Pool::Reader reader;
+  };
+  std::unordered_map<const UpstreamState*, HeldView> views_;
   std::vector<std::unique_ptr<Exchange>> free_exchanges_;
-  Idle* idle_ = nullptr;
+  IdleList idle_;
+  std::vector<http::H2ServerSession*> h2_clients_;
   bool closes_idle_ = false;
   size_t mirrored_under_way_ = 0;
   Random random_;

@@ -68,6 +68,13 @@ Permit CircuitBreaker::allow(MonotonicTime now) {
   return Permit(*this, true, times_opened());
 }
 
+bool CircuitBreaker::may_allow(MonotonicTime now) const {
+  if (state() == BreakerState::closed) return true;
+  const std::lock_guard lock(mutex_);
+  if (state() == BreakerState::open) return now - changed_at_ >= open_for_;
+  return !probe_under_way_;
+}
+
 void CircuitBreaker::record_probe(bool succeeded, MonotonicTime now) {
   const std::lock_guard lock(mutex_);
   probe_under_way_ = false;

@@ -61,6 +61,8 @@ class CircuitBreaker {
 
   // A permit that is not given means: do not ask this server now.
   Permit allow(MonotonicTime now);
+  // Whether allow() would give one at this moment: for who compares several servers before asking one.
+  bool may_allow(MonotonicTime now) const;
 
   BreakerState state() const { return state_.load(std::memory_order_relaxed); }
   uint64_t times_opened() const { return times_opened_.load(std::memory_order_relaxed); }

@@ -232,7 +232,7 @@ class EventStream(AdminCase):
         proxy = self.daemon()
         with Connection(proxy.admin_port) as client:
             events = Events(client)
-            while proxy.metric("weir_proxy_requests_total") < 20:
+            while proxy.metric("weir_requests_total") < 20:
                 ask(proxy.port)
             data = events.until("breaker")[2]
         self.assertEqual((data["upstream"], data["server"], data["state"]), ("app", "127.0.0.1:1", "open"))

@@ -38,7 +38,6 @@ REFUSED = {
     "NUL in the target": ("GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "version 1.2": ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
     "version 2.0": ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
-    "the HTTP/2 preface": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "no version": ("GET /\r\nHost: a\r\n\r\n", 400),
     "a version in lower case": ("GET / http/1.1\r\nHost: a\r\n\r\n", 400),
     "two spaces in the request line": ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),

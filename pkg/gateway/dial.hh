@@ -1,0 +1,16 @@
+// Connecting to a server: an address of it, a PROXY header where the upstream sends one, TLS where it is
+// spoken.
+#pragma once
+
+#include "pkg/aio/stream.hh"
+#include "pkg/gateway/peer.hh"
+#include "pkg/gateway/upstream.hh"
+
+namespace weir::gateway {
+
+// `client` is whom the PROXY header tells of; null: nobody. All must outlive the task. Errors: unavailable
+// (the server's name does not resolve yet), those of connecting and of TLS.
+aio::Task<Result<aio::Stream>> dial(aio::Loop& loop, const Upstream& upstream, Server& server,
+                                    const Peer* client, aio::Deadline deadline);
+
+}  // namespace weir::gateway

@@ -1,0 +1,138 @@
+// Connections that are passed on whole: chosen a server for, connected, and carried until they end.
+
+#include "pkg/aio/tunnel.hh"
+#include "pkg/base/json.hh"
+#include "pkg/daemon/log.hh"
+#include "pkg/gateway/bulkhead_queue.hh"
+#include "pkg/gateway/dial.hh"
+#include "pkg/gateway/server_choice.hh"
+#include "pkg/gateway/worker.hh"
+#include "pkg/transport/client_hello.hh"
+
+namespace weir::gateway {
+namespace {
+
+// The name that a TLS client asks for; the stream keeps what has come. Nothing: it speaks no TLS, or left.
+aio::Task<std::optional<std::string>> read_server_name(aio::Stream& client, aio::Deadline deadline) {
+  transport::ClientHello hello;
+  for (;;) {
+    const auto parsed = transport::parse_client_hello(client.text(), hello);
+    if (parsed.verdict == transport::HelloParse::Verdict::hello) co_return hello.server_name;
+    if (parsed.verdict == transport::HelloParse::Verdict::not_tls) co_return std::nullopt;
+    const auto received = co_await client.read_more(deadline);
+    if (!received || *received == 0) co_return std::nullopt;
+  }
+}
+
+// What a connection's event tells.
+struct ConnectionRecord {
+  MonotonicTime start;
+  std::string_view upstream;
+  std::string server_name;
+  std::string server;
+  std::string reason;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+};
+
+void append_connection_event(std::string& out, const Arrival& arrival, const ConnectionRecord& record) {
+  const std::chrono::duration<double> taken = MonotonicTime::clock::now() - record.start;
+  JsonWriter json(out);
+  json.begin_object();
+  std::string now;
+  append_rfc3339(now, WallTime::clock::now());
+  json.key("time").string(now);
+  json.key("listener").string(arrival.listener->name);
+  if (arrival.peer.has_address) json.key("client").string(arrival.peer.address.to_string());
+  if (!record.server_name.empty()) json.key("server_name").string(record.server_name);
+  json.key("upstream").string(record.upstream);
+  json.key("server").string(record.server);
+  json.key("bytes_in").number(record.bytes_in);
+  json.key("bytes_out").number(record.bytes_out);
+  json.key("seconds").number(taken.count(), 6);
+  json.key("reason").string(record.reason);
+  json.end_object();
+  out += '\n';
+}
+
+// A server that takes the connection; one that refuses it, or is too slow, is passed over. Nothing of the
+// client's has been sent, so any may be asked.
+aio::Task<aio::Stream> connect(Worker& worker, const Arrival& arrival, const Upstream& upstream,
+                               ServerChoice& choice, ConnectionRecord& record) {
+  const Preference preference{.key = upstream.key.hash(arrival.peer.address), .sticky = {}};
+  for (uint64_t attempt = 0; attempt <= upstream.settings.retries; ++attempt) {
+    const auto start = MonotonicTime::clock::now();
+    if (!choice.choose(worker.view(upstream.state), upstream, preference, worker.random(), start)) {
+      upstream.metrics.turned_away->add();
+      record.reason = "no server of this upstream can be asked now";
+      break;
+    }
+    upstream.metrics.attempts->add();
+    record.server = choice.server()->name();
+    const aio::Deadline deadline = worker.loop().in(upstream.settings.connect_timeout);
+    auto connected = co_await dial(worker.loop(), upstream, *choice.server(), &arrival.peer, deadline);
+    const auto now = MonotonicTime::clock::now();
+    if (connected) {
+      choice.succeeded(upstream, now - start, now);
+      record.reason.clear();
+      co_return std::move(*connected);
+    }
+    record.reason = connected.error().message;
+    if (connected.error().code == Errc::cancelled) break;
+    upstream.metrics.failures->add();
+    choice.failed(upstream, now - start, now);
+  }
+  co_return aio::Stream();
+}
+
+aio::Task<> carry(Worker& worker, aio::Stream& client, const Arrival& arrival, const Upstream& upstream,
+                  ConnectionRecord& record) {
+  const resilience::Slot slot = co_await enter_bulkhead(worker.loop(), upstream);
+  if (!slot.is_held()) {
+    upstream.metrics.turned_away->add();
+    record.reason = "too many connections are under way to this upstream";
+    co_return;
+  }
+  ServerChoice choice;
+  aio::Stream server = co_await connect(worker, arrival, upstream, choice, record);
+  if (!server.is_open()) co_return;
+  aio::Tunnel tunnel(worker.loop(), client, server, {.idle_timeout = upstream.settings.tunnel_timeout});
+  const aio::TunnelEnd end = co_await tunnel.run();
+  record.bytes_in = tunnel.bytes_to_upstream();
+  record.bytes_out = tunnel.bytes_to_client();
+  if (end.reason != aio::TunnelEnd::Reason::finished) record.reason = to_string(end.reason);
+}
+
+}  // namespace
+
+aio::Task<> Worker::relay(aio::Stream& client, const Arrival& arrival) {
+  const Listener& listener = *arrival.listener;
+  ConnectionRecord record;
+  record.start = MonotonicTime::clock::now();
+  const Destination* destination = &listener.destination;
+  if (listener.settings.mode == ListenerMode::sni) {
+    const aio::Deadline deadline = loop().in(arrival.snapshot->config.client.header_timeout);
+    const auto name = co_await read_server_name(client, deadline);
+    destination = name ? listener.find(*name) : nullptr;
+    record.server_name = name.value_or("");
+    if (!name) record.reason = "no TLS hello came";
+  }
+  if (destination == nullptr) {
+    if (record.reason.empty()) record.reason = "no upstream takes this name";
+  } else {
+    const auto upstream = destination->choose(arrival.peer.address, random_);
+    record.upstream = upstream->name;
+    co_await carry(*this, client, arrival, *upstream, record);
+  }
+  if (!record.reason.empty())
+    log::info("connection closed", {{"listener", listener.name},
+                                    {"upstream", std::string(record.upstream)},
+                                    {"server", record.server},
+                                    {"reason", record.reason}});
+  if (std::string* out = events()) {
+    append_connection_event(*out, arrival, record);
+    flush_events();
+  }
+}
+
+}  // namespace weir::gateway
