@@ -3,8 +3,7 @@
 // Memory of one connection, at most, beside its socket's receive buffer of 64 KiB:
 //   2 * connection_window                      content received and not yet taken, in strings that grow
 //   + 2 * 64 KiB                               frames on their way to the socket
-//   + streams * 2 * (head.line + head.bytes)   heads and trailers; a reset stream counts while its work goes
-//   on
+//   + streams * 2 * (head.line + head.bytes)   heads and trailers; also of reset streams still at work
 //   + 2 * 4 KiB                                HPACK tables
 // With the defaults 8.2 MiB for the worst client there is. An idle connection was measured at 17 KiB, most of
 // it nghttp2's.
