@@ -21,17 +21,15 @@ H2Connection::H2Connection(aio::Loop& loop, aio::Stream& stream, H2Core& core, c
 
 aio::Task<> H2Connection::run(std::function<void()> on_received) {
   on_received_ = std::move(on_received);
+  is_running_ = true;
   output_.set();
   tasks_.spawn(write());
   tasks_.spawn(read());
   const auto over = co_await over_.wait(aio::Deadline::never());
+  is_running_ = false;
   core_.lose();
   if (over && is_flushed_) co_await peer_gone_.wait(loop_.in(kLinger));
   co_await tasks_.close();
-}
-
-void H2Connection::end() {
-  over_.set();
 }
 
 // One wait at a time is watched: for the rest of a head, or for any stream at all.
@@ -52,8 +50,7 @@ aio::Task<> H2Connection::read() {
     const size_t used = core_.receive(stream_.text(), loop_.now_tick());
     stream_.consume(used);
     on_received_();
-    if (core_.has_output()) wake_writer();
-    if (core_.is_finished()) wake_writer();
+    if (core_.has_output() || core_.is_finished()) wake_writer();
     if (is_overdue()) {
       if (waits_for_head_) core_.fail({H2Code::kEnhanceYourCalm, "the head did not come in time"});
       if (!waits_for_head_) core_.end_now();
@@ -64,7 +61,7 @@ aio::Task<> H2Connection::read() {
     break;
   }
   peer_gone_.set();
-  end();
+  over_.set();
 }
 
 aio::Task<> H2Connection::write() {
@@ -78,7 +75,7 @@ aio::Task<> H2Connection::write() {
       if (sending_.empty()) break;
       const auto sent = co_await stream_.write(sending_, loop_.in(settings_.write_timeout));
       if (!sent) {
-        end();
+        over_.set();
         co_return;
       }
     }
@@ -87,12 +84,13 @@ aio::Task<> H2Connection::write() {
     if (core_.streams() == 0) core_.give_back(sending_);
   }
   is_flushed_ = stream_.finish_writing().has_value();
-  end();
+  over_.set();
 }
 
 void H2Connection::drain() {
+  if (std::exchange(is_draining_, true)) return;
   core_.announce_end();
-  tasks_.spawn(finish_drain());
+  if (is_running_) tasks_.spawn(finish_drain());
 }
 
 aio::Task<> H2Connection::finish_drain() {

@@ -27,7 +27,6 @@ class H2Connection {
   aio::Task<> finish_drain();
   aio::Deadline next_check();
   bool is_overdue();
-  void end();
 
   aio::Loop& loop_;
   aio::Stream& stream_;
@@ -42,6 +41,8 @@ class H2Connection {
   aio::Deadline patience_;  // when what is missing now is overdue
   bool waits_for_head_ = true;
   bool is_idle_ = false;
+  bool is_running_ = false;
+  bool is_draining_ = false;
   bool is_flushed_ = false;
 };
 

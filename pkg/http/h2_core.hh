@@ -69,6 +69,7 @@ class H2Core {
   friend class H2ServerStream;
   friend class H2ClientStream;
   struct Callbacks;  // what nghttp2 calls
+  static const nghttp2_data_provider& content_provider();
 
   void greet();
   void adopt(H2Stream& stream);

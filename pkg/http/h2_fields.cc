@@ -14,8 +14,17 @@ namespace {
 constexpr size_t kHopeless = 4;
 
 // RFC 9113 8.2.1: a token without upper case.
+constexpr auto kLowerTokenChars = [] {
+  auto table = kTokenChars;
+  for (int c = 'A'; c <= 'Z'; ++c) table[c] = false;
+  return table;
+}();
+
 bool is_lower_token(std::string_view text) {
-  return is_token(text) && std::ranges::none_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+  for (const char c : text) {
+    if (!kLowerTokenChars[static_cast<uint8_t>(c)]) return false;
+  }
+  return !text.empty();
 }
 
 bool is_blank(char c) {
@@ -45,7 +54,7 @@ char* H2Arena::take(size_t size) {
 }
 
 std::string_view H2Arena::store(std::string_view text) {
-  if (text.empty()) return {};
+  if (text.empty()) return {free_, 0};  // not null, which memcpy may not be given
   char* place = take(text.size());
   memcpy(place, text.data(), text.size());
   return {place, text.size()};
@@ -79,7 +88,10 @@ bool H2FieldReader::add(std::string_view name, std::string_view value) {
   bytes_ += name.size() + value.size() + 4;  // as a line of HTTP/1.1, ": " and CRLF with it
   ++count_;
   if (is_hopeless()) return false;
-  if (has_line_bytes(value)) malformed("a field's value has CR, LF or NUL");
+  if (!is_field_value(value)) {
+    if (has_line_bytes(value)) malformed("a field's value has CR, LF or NUL");
+    refuse({400, "a header field's value has control characters"});
+  }
   if (name.starts_with(':')) {
     add_pseudo(name, value);
   } else {
@@ -124,7 +136,6 @@ void H2FieldReader::add_regular(std::string_view name, std::string_view value) {
     return malformed("a field that speaks of a connection");
   if (bytes_ > limits_.bytes) return refuse({431, "the header fields are too long"});
   if (count_ > limits_.fields) return refuse({431, "there are too many header fields"});
-  if (!is_field_value(value)) return refuse({400, "a header field's value has control characters"});
   if (id == FieldId::cookie) {
     cookies_.push_back(arena_->store(value));
     return;

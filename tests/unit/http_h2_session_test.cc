@@ -195,7 +195,7 @@ TEST_CASE("requests and answers pass between our client and our server") {
     session->drain();
     co_await scope.join();
     CHECK_FALSE(session->can_open());
-    while (origin.ended == 0) co_await aio::sleep_until(loop.in(1ms));
+    while (origin.ended == 0) co_await aio::yield();
     co_await origin.end();
   });
 }
@@ -235,8 +235,7 @@ TEST_CASE("a client knows a request that was refused from one that was reset or 
     CHECK((reset.error == Errc::closed && reset.end == H2End::reset));
     Fetched lost;
     scope.spawn(fetch_into(loop, *session, "/wait", "", lost));
-    while (origin.sessions.empty() || origin.sessions[0]->streams() == 0)
-      co_await aio::sleep_until(loop.in(1ms));
+    while (origin.sessions.empty() || origin.sessions[0]->streams() == 0) co_await aio::yield();
     co_await origin.end();  // closes the connection under it
     co_await scope.join();
     CHECK((lost.error == Errc::closed && lost.end == H2End::lost));
@@ -254,15 +253,14 @@ TEST_CASE("a server's work is cancelled when the client gives up or goes away") 
     const auto sent = co_await stream->send(
         {.method = "GET", .scheme = "http", .authority = "a", .path = "/wait", .last = true}, loop.in(5s));
     CHECK(sent);
-    while (origin.sessions.empty() || origin.sessions[0]->streams() == 0)
-      co_await aio::sleep_until(loop.in(1ms));
+    while (origin.sessions.empty() || origin.sessions[0]->streams() == 0) co_await aio::yield();
     stream.reset();
-    while (origin.cancelled == 0) co_await aio::sleep_until(loop.in(1ms));
+    while (origin.cancelled == 0) co_await aio::yield();
     Fetched lost;
     scope.spawn(fetch_into(loop, *session, "/wait", "", lost));
-    while (origin.sessions[0]->streams() == 0) co_await aio::sleep_until(loop.in(1ms));
+    while (origin.sessions[0]->streams() == 0) co_await aio::yield();
     co_await scope.close();
-    while (origin.cancelled == 1) co_await aio::sleep_until(loop.in(1ms));
+    while (origin.cancelled == 1) co_await aio::yield();
     CHECK(origin.cancelled == 2);
     co_await origin.end();
   });
@@ -278,7 +276,7 @@ TEST_CASE("sending waits for the peer's window no longer than its deadline") {
     const auto sent = co_await stream->send(
         {.method = "GET", .scheme = "http", .authority = "a", .path = "/large", .last = true}, loop.in(5s));
     CHECK(sent);
-    while (origin.cancelled == 0) co_await aio::sleep_until(loop.in(1ms));
+    while (origin.cancelled == 0) co_await aio::yield();
     const Fetched other = co_await fetch(loop, *session, "/other");
     CHECK(other.status == 200);  // the stalled one held up nobody
     stream.reset();
@@ -301,7 +299,7 @@ TEST_CASE("a server that drains answers what it has and ends") {
     const auto begun = co_await stream->await_head(head, loop.in(5s));
     CHECK(begun);
     origin.sessions[0]->drain();
-    while (session->can_open()) co_await aio::sleep_until(loop.in(1ms));
+    while (session->can_open()) co_await aio::yield();
     const auto rest = co_await stream->send({.piece = "late", .last = true}, loop.in(5s));
     CHECK(rest);
     while (!stream->is_done()) {
@@ -312,7 +310,7 @@ TEST_CASE("a server that drains answers what it has and ends") {
     CHECK(stream->content_bytes() == 4);
     stream.reset();
     co_await scope.join();
-    while (origin.ended == 0) co_await aio::sleep_until(loop.in(1ms));
+    while (origin.ended == 0) co_await aio::yield();
     co_await origin.end();
   });
 }
@@ -326,7 +324,7 @@ TEST_CASE("a connection without streams is ended when it is idle for too long") 
     const Fetched got = co_await fetch(loop, *session, "/");
     CHECK(got.status == 200);
     co_await scope.join();
-    while (origin.ended == 0) co_await aio::sleep_until(loop.in(1ms));
+    while (origin.ended == 0) co_await aio::yield();
     co_await origin.end();
   });
 }
@@ -350,7 +348,7 @@ TEST_CASE("a client that begins and does not go on is sent away with a reason") 
       const auto frames = h2wire::take_frames(all);
       CHECK(frames.back().type == h2wire::kGoaway);
       stream->close();
-      while (origin.ended == 0) co_await aio::sleep_until(loop.in(1ms));
+      while (origin.ended == 0) co_await aio::yield();
       co_await origin.end();
     });
   }
@@ -374,7 +372,7 @@ TEST_CASE("our last word is read although more was being sent to us") {
     std::string all(stream->text());
     CHECK(h2wire::take_frames(all).back().type == h2wire::kGoaway);
     stream->close();
-    while (origin.ended == 0) co_await aio::sleep_until(loop.in(1ms));
+    while (origin.ended == 0) co_await aio::yield();
     co_await origin.end();
   });
 }
