@@ -104,10 +104,10 @@ class Parser {
 
   void take_weight(std::string_view value, ListedServer& server) {
     const auto weight = parse_uint(value);
-    if (weight && *weight >= 1 && *weight <= kMostWeight) {
+    if (weight && *weight <= kMostWeight) {
       server.weight = static_cast<uint32_t>(*weight);
     } else {
-      error(quoted(value) + " is not a weight from 1 to " + std::to_string(kMostWeight));
+      error(quoted(value) + " is not a weight from 0 to " + std::to_string(kMostWeight));
     }
   }
 

@@ -20,9 +20,9 @@
 namespace weir::discovery {
 
 struct ListedServer {
-  Address address;  // IP:PORT, NAME:PORT or unix:PATH
-  uint32_t weight = 1;
-  std::string name;  // the address as text where the file gives none
+  Address address;      // IP:PORT, NAME:PORT or unix:PATH
+  uint32_t weight = 1;  // 0: it is to get nothing new
+  std::string name;     // the address as text where the file gives none
   bool operator==(const ListedServer&) const = default;
 };
 

@@ -30,14 +30,14 @@ TEST_CASE("servers are read with weights, names and comments") {
       "app.test:82 weight=65535#\n"
       "  # app.test:83\n"
       "unix:/run/app.sock name=local");
-  CHECK(errors_of(list) == "s:5: \"65535#\" is not a weight from 1 to 65535\n");
+  CHECK(errors_of(list) == "s:5: \"65535#\" is not a weight from 0 to 65535\n");
   const auto good = parse_server_list(
-      "10.0.0.1:80\n\t[fd00::1]:81  name=b#1 weight=3 # big\r\napp.test:82 weight=65535 "
+      "10.0.0.1:80 weight=0\n\t[fd00::1]:81  name=b#1 weight=3 # big\r\napp.test:82 weight=65535 "
       "#\nunix:/run/app.sock name=local");
   INFO(errors_of(good));
   REQUIRE(good);
   REQUIRE(good->size() == 4);
-  CHECK(good->at(0) == ListedServer{*Address::parse_connect("10.0.0.1:80"), 1, "10.0.0.1:80"});
+  CHECK(good->at(0) == ListedServer{*Address::parse_connect("10.0.0.1:80"), 0, "10.0.0.1:80"});
   CHECK(good->at(1) == ListedServer{*Address::parse_connect("[fd00::1]:81"), 3, "b#1"});
   CHECK(good->at(2) == ListedServer{*Address::parse_connect("app.test:82"), 65535, "app.test:82"});
   CHECK(good->at(3) == ListedServer{*Address::parse_connect("unix:/run/app.sock"), 1, "local"});
@@ -54,7 +54,7 @@ TEST_CASE("a file without servers is a good list of none") {
 TEST_CASE("every error is told with its line") {
   const auto list = parse_server_list(
       "10.0.0.1\n"
-      "10.0.0.2:80 weight=0 name=\n"
+      "10.0.0.2:80 weight=65536 name=\n"
       "10.0.0.3:80 weigth=2\n"
       "10.0.0.4:80 weight=1 weight=2 name=x name=y\n"
       "10.0.0.5:80\n"
@@ -65,7 +65,7 @@ TEST_CASE("every error is told with its line") {
       "10.0.0.8:0 weight=-1");
   CHECK(errors_of(list) ==
         "s:1: \"10.0.0.1\" has no port; write it like \"127.0.0.1:8080\"\n"
-        "s:2: \"0\" is not a weight from 1 to 65535\n"
+        "s:2: \"65536\" is not a weight from 0 to 65535\n"
         "s:2: \"\" is not a name: 1 to 100 visible characters without quotes\n"
         "s:3: \"weigth=2\" is unknown here; behind the address may stand weight=N and name=TEXT\n"
         "s:4: weight is given twice\n"
@@ -76,7 +76,7 @@ TEST_CASE("every error is told with its line") {
         "\"unix:/run/x.sock\"\n"
         "s:9: \"10.0.0.7:80?\" is not an address\n"
         "s:10: port 0 cannot be connected to\n"
-        "s:10: \"-1\" is not a weight from 1 to 65535\n");
+        "s:10: \"-1\" is not a weight from 0 to 65535\n");
 }
 
 TEST_CASE("errors, servers and bytes are bounded") {
