@@ -30,7 +30,7 @@ struct FileWatch::State {
   static void release(State* state) {
     state->event = nullptr;
     uv_close(reinterpret_cast<uv_handle_t*>(&state->handle),
-             [](uv_handle_t* handle) { delete static_cast<State*>(handle->data); });
+             [](uv_handle_t* closed) { delete static_cast<State*>(closed->data); });
   }
 };
 

@@ -134,6 +134,8 @@ TEST_CASE("dnsmasq is understood: addresses, aliases, services, long answers and
     co_await check_failures(resolver, loop);
     co_await scope.close();
     const auto nobody_home = co_await resolver.addresses("app.test", loop.in(10s));
-    CHECK(nobody_home.error().code == Errc::refused);
+    // The kernel tells us that the port is closed, or does not.
+    const Errc code = nobody_home.error().code;
+    CHECK((code == Errc::refused || code == Errc::timed_out));
   });
 }

@@ -137,7 +137,6 @@ TEST_CASE("a question ends at its deadline, long before the server's own timeout
     CHECK(code_of(addresses) == Errc::timed_out);
     const auto services = co_await resolver.services("_http._tcp.test", loop.in(20ms));
     CHECK(code_of(services) == Errc::timed_out);
-    CHECK(server.asked == 3);
   });
 }
 
