@@ -37,7 +37,8 @@ config::Table<AdminSection> admin_table() {
       .secret()
       .doc(
           "When set, the endpoint wants \"Authorization: Bearer TOKEN\", or any user name with the token as "
-          "password as browsers send it, but for /healthz and /readyz. Without one, it can be read by who can "
+          "password as browsers send it, but for /healthz and /readyz. Without one, it can be read by who "
+          "can "
           "reach it, and changes are taken from the machine itself only.");
   return t;
 }
