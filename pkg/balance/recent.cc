@@ -38,6 +38,7 @@ void Recent::record(bool ok, Duration latency) {
 
 void Recent::turn(MonotonicTime now, Duration window) {
   const Duration step = std::max(window / static_cast<int64_t>(kSlots - 1), Duration{1});
+  if (turned_at_ == MonotonicTime{}) turned_at_ = now;  // what came before is as old as that
   if (now - turned_at_ < step) return;
   const auto steps = (now - turned_at_) / step;
   if (steps > static_cast<int64_t>(kSlots)) {

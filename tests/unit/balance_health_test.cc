@@ -165,6 +165,15 @@ TEST_CASE("what is recent is forgotten after the window") {
   CHECK(recent.summary().p99 == 0s);
 }
 
+TEST_CASE("what came before the window was first turned counts, too") {
+  Recent recent;
+  recent.record(true, 20ms);
+  recent.turn(kStart, 10s);
+  CHECK(recent.summary().requests == 1);
+  recent.turn(kStart + 13s, 10s);
+  CHECK(recent.summary().requests == 0);
+}
+
 TEST_CASE("quantiles are right to within six percent") {
   const auto scale = GENERATE(as<int64_t>(), 1, 37, 1000, 60'000);  // microseconds
   Recent recent;
