@@ -40,8 +40,7 @@ void append_access_event(std::string& out, const AccessFacts& facts, WallTime no
   add_text(json, "host", request.host);
   add_text(json, "path", facts.path);
   if (request.has_query) json.key("query").string(request.query);
-  if (!request.method_text.empty())
-    json.key("protocol").string(request.is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1");
+  if (!request.method_text.empty()) json.key("protocol").string(facts.protocol);
   json.key("status").number(static_cast<uint64_t>(record.status));
   json.key("bytes_in").number(facts.bytes_in).key("bytes_out").number(facts.bytes_out);
   add_text(json, "route", facts.route);

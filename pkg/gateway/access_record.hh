@@ -31,6 +31,7 @@ struct AccessFacts {
   const Trace& trace;
   const http::RequestHead& request;  // as far as it was understood
   std::string_view path;             // normalised
+  std::string_view protocol;
   std::string_view route;
   std::string_view upstream;
   std::span<const std::string> logged_headers;

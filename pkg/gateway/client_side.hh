@@ -24,6 +24,7 @@ class ClientSide {
   virtual std::optional<http::Refusal> read_head(http::RequestHead& out) = 0;
   virtual http::BodySource& body() = 0;  // once the head was read
   virtual std::string_view scheme() const = 0;
+  virtual std::string_view protocol() const = 0;  // "HTTP/1.1", "HTTP/2"
 
   // An answer's head is what begin_head() writes, then field lines, then what end_head() writes.
   virtual void begin_head(std::string& out, int status, std::string_view reason) = 0;

@@ -159,7 +159,8 @@ void Exchange::finish() {
   if (std::string* events = worker_.events()) {
     append_access_event(
         *events,
-        {record_, trace_, request_, path_, route_ != nullptr ? std::string_view(route_->name) : "",
+        {record_, trace_, request_, path_, client_->protocol(),
+         route_ != nullptr ? std::string_view(route_->name) : "",
          upstream_ ? std::string_view(upstream_->name) : "", snapshot_->config.access_log.headers,
          client_->bytes_in(), client_->bytes_out(), total},
         WallTime::clock::now());

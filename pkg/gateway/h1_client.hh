@@ -15,7 +15,8 @@ class H1Client final : public ClientSide {
 
   std::optional<http::Refusal> read_head(http::RequestHead& out) override;
   http::BodySource& body() override { return *body_; }
-  std::string_view scheme() const override { return "http"; }
+  std::string_view scheme() const override { return stream_.is_tls() ? "https" : "http"; }
+  std::string_view protocol() const override { return is_http_1_0_ ? "HTTP/1.0" : "HTTP/1.1"; }
   void begin_head(std::string& out, int status, std::string_view reason) override;
   void end_head(std::string& out, Ending ending) override;
   bool marks_end() const override { return !is_http_1_0_; }

@@ -14,6 +14,7 @@ class H2Client final : public ClientSide {
   std::optional<http::Refusal> read_head(http::RequestHead& out) override;
   http::BodySource& body() override { return stream_->body(); }
   std::string_view scheme() const override { return scheme_; }
+  std::string_view protocol() const override { return "HTTP/2"; }
   void begin_head(std::string&, int status, std::string_view) override { status_ = status; }
   void end_head(std::string&, Ending) override {}  // frames tell it
   bool marks_end() const override { return true; }

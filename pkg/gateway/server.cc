@@ -16,6 +16,13 @@ std::optional<Address> Server::next_address() {
   return resolved_[turn_++ % resolved_.size()];
 }
 
+std::optional<Address> Server::first_address() const {
+  if (!needs_resolving()) return address_;
+  const std::lock_guard lock(mutex_);
+  if (resolved_.empty()) return std::nullopt;
+  return resolved_.front();
+}
+
 void Server::set_addresses(std::vector<Address> addresses) {
   const std::lock_guard lock(mutex_);
   resolved_ = std::move(addresses);

@@ -25,6 +25,8 @@ class Server {
 
   // Where to connect to, in turn where a name has several addresses; nothing while it has not resolved.
   std::optional<Address> next_address();
+  // The same address each time, as long as it is one of the server's.
+  std::optional<Address> first_address() const;
   void set_addresses(std::vector<Address> addresses);
   size_t address_count() const;
 

@@ -13,6 +13,7 @@ Result<std::unique_ptr<daemon::Service>> Service::make(daemon::Frame& frame, con
   service->register_metrics();
   frame.tasks.spawn(service->resolve_names());
   frame.tasks.spawn(service->sample_rates());
+  frame.tasks.spawn(service->supervision_.run());
   return service;
 }
 
@@ -20,6 +21,7 @@ Service::Service(daemon::Frame& frame, const Config& config)
     : frame_(frame),
       limits_(config.limits.table_size, config.limits.log_size),
       upstreams_(frame.metrics),
+      supervision_(frame),
       unrouted_(*make_route_metrics(frame.metrics, "none")) {}
 
 Result<std::shared_ptr<daemon::EventSink>> Service::open_events(const daemon::EventTarget& target) {
@@ -38,6 +40,7 @@ Result<> Service::adopt(const Config& config) {
   events_ = std::move(*events);
   snapshot_ = std::move(*snapshot);
   snapshot_->apply();
+  supervision_.adopt(snapshot_);
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pkg/daemon/rate_history.hh"
+#include "pkg/gateway/supervision.hh"
 #include "pkg/gateway/worker.hh"
 
 namespace weir::gateway {
@@ -43,6 +44,7 @@ class Service final : public daemon::Service {
   UpstreamRegistry upstreams_;
   SplitRegistry splits_;
   ListenerStates listeners_;
+  Supervision supervision_;
   RouteMetrics unrouted_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<daemon::EventSink> events_;

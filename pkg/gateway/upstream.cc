@@ -64,6 +64,13 @@ void UpstreamState::set_settings(const UpstreamSection& settings) {
   for (const auto& [name, server] : servers_) server->breaker.set_settings(breaker_settings_);
 }
 
+void UpstreamState::update_capacity(const UpstreamSection& settings) {
+  if (settings.server_max_in_flight == 0) return;
+  const size_t servers = std::max<size_t>(pool.views().get()->candidates().size(), 1);
+  bulkhead.set_limits(
+      {std::min(settings.max_in_flight, servers * settings.server_max_in_flight), settings.queue});
+}
+
 Result<> UpstreamState::set_source(const std::string& source, std::vector<ServerEntry> entries) {
   std::swap(sources_[source], entries);
   auto updated = update_members();
@@ -120,7 +127,6 @@ Result<> UpstreamState::update_members() {
   }
   servers_ = std::move(wanted);
   for (const auto& [id, server] : servers_) add_metrics(id, server);
-  if (members_changed_) members_changed_();
   return {};
 }
 
@@ -143,6 +149,7 @@ void Upstream::apply() const {
   state->set_settings(settings);
   if (auto listed = state->set_source("config", settings.servers); !listed)
     log::error("servers not taken", {{"upstream", name}, {"reason", listed.error().message}});
+  state->update_capacity(settings);
 }
 
 Result<std::shared_ptr<Upstream>> UpstreamRegistry::find_or_make(const std::string& name,

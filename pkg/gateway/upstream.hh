@@ -4,7 +4,6 @@
 // Upstream is that state under the settings of one config.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,6 +38,8 @@ class UpstreamState {
 
   // What follows is for the main thread.
   void set_settings(const UpstreamSection& settings);
+  // Where each server has a limit, all of them together have one, too: beyond it work waits in the queue.
+  void update_capacity(const UpstreamSection& settings);
   // The servers that one source lists: the config, a DNS name, a file, an operator. The pool has those of all
   // sources; where two name the same server, the first source in the order of their names counts. Errors: a
   // list that the pool does not take.
@@ -47,8 +48,6 @@ class UpstreamState {
   const std::vector<ServerEntry>* source(const std::string& name) const;
   std::vector<std::shared_ptr<Server>> servers() const;
   std::shared_ptr<Server> find(const std::string& server) const;
-  // Called after the pool's members have changed.
-  void on_members_changed(std::function<void()> call) { members_changed_ = std::move(call); }
 
  private:
   Result<> update_members();
@@ -62,7 +61,6 @@ class UpstreamState {
   resilience::BreakerSettings breaker_settings_;
   std::map<std::string, std::vector<ServerEntry>> sources_;
   std::map<std::string, std::shared_ptr<Server>> servers_;  // by name
-  std::function<void()> members_changed_;
 };
 
 struct Upstream {
