@@ -4,7 +4,6 @@
 
 #include "cmd/weir-proxy/exchange.hh"
 #include "cmd/weir-proxy/worker.hh"
-#include "pkg/aio/tunnel.hh"
 #include "pkg/http/write.hh"
 
 namespace weir::proxy {
@@ -95,9 +94,9 @@ aio::Task<Exchange::Next> Exchange::switch_protocols() {
   const auto sent = co_await client_->write(response_out_, loop().in(settings().write_timeout));
   if (!sent) co_return Next::close;
   // From here on (RFC 9110 7.8) nothing is known of what passes.
-  aio::Tunnel tunnel(loop(), *client_, upstream_,
-                     {.idle_timeout = route_->upstream->settings.tunnel_timeout, .may_splice = true});
-  co_await tunnel.run();
+  TunnelRecord record;
+  record.upstream = route_->upstream->name;
+  co_await worker_.run_tunnel(*client_, upstream_, std::move(record));
   co_return Next::close;
 }
 

@@ -1,11 +1,13 @@
 // One thread's share of the proxy: its connections, its idle upstream connections, what its requests reuse.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "cmd/weir-proxy/exchange.hh"
+#include "cmd/weir-proxy/handover.hh"
 #include "cmd/weir-proxy/pool.hh"
 #include "pkg/base/random.hh"
 #include "pkg/daemon/event_sink.hh"
@@ -23,6 +25,10 @@ class Worker final : public daemon::WorkerService {
 
   aio::Task<> serve(aio::Stream client, daemon::ListenPointPtr at) override;
   void on_drain() override;
+  void release_tunnels(std::function<void(daemon::PassedTunnel)> sink, std::function<void()> done) override;
+  aio::Task<> adopt_tunnel(daemon::PassedTunnel passed) override;
+  // tunnels.cc: carries an upgraded connection's bytes to its end, or until another process goes on with it.
+  aio::Task<> run_tunnel(aio::Stream& client, aio::Stream& upstream, TunnelRecord record);
 
   // A reload, on this worker's thread: requests that begin from now on see the new snapshot.
   void adopt(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<daemon::EventSink> events);
@@ -67,6 +73,8 @@ class Worker final : public daemon::WorkerService {
   Random random_;
   http::DateField date_;
   RouteMetrics unrouted_;
+  std::list<aio::Tunnel*> tunnels_;
+  std::function<void(daemon::PassedTunnel)> pass_tunnel_;  // once another process serves
 };
 
 }  // namespace weir::proxy
