@@ -96,8 +96,9 @@ aio::Task<Exchange::Next> Exchange::switch_protocols() {
   // From here on (RFC 9110 7.8) nothing is known of what passes.
   TunnelRecord record;
   record.upstream = route_->upstream->name;
-  co_await worker_.run_tunnel(*client_, upstream_, std::move(record));
-  co_return Next::close;
+  const bool passed_on = co_await worker_.run_tunnel(*client_, upstream_, std::move(record));
+  upstream_.close();
+  co_return passed_on ? Next::passed_on : Next::close;
 }
 
 void Exchange::keep_upstream() {

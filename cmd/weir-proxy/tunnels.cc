@@ -9,8 +9,7 @@
 
 namespace weir::proxy {
 
-// Both streams stay the caller's. Where the tunnel has moved to another process, they are closed here only.
-aio::Task<> Worker::run_tunnel(aio::Stream& client, aio::Stream& upstream, TunnelRecord record) {
+aio::Task<bool> Worker::run_tunnel(aio::Stream& client, aio::Stream& upstream, TunnelRecord record) {
   const auto known = snapshot_->config.upstreams.find(record.upstream);
   const Duration idle_timeout = known == snapshot_->config.upstreams.end() ? UpstreamSection().tunnel_timeout
                                                                            : known->second.tunnel_timeout;
@@ -20,16 +19,17 @@ aio::Task<> Worker::run_tunnel(aio::Stream& client, aio::Stream& upstream, Tunne
   if (pass_tunnel_) tunnel.release();
   auto end = co_await tunnel.run();
   tunnels_.erase(place);
-  if (end.reason != aio::TunnelEnd::Reason::released) co_return;
+  if (end.reason != aio::TunnelEnd::Reason::released) co_return false;
   record.to_upstream = std::move(end.to_upstream);
   record.to_client = std::move(end.to_client);
   auto client_socket = aio::duplicate(client.descriptor());
   auto upstream_socket = aio::duplicate(upstream.descriptor());
-  if (client_socket && upstream_socket) {
-    pass_tunnel_({"", encode(record), std::move(*client_socket), std::move(*upstream_socket)});
-  } else {
+  if (!client_socket || !upstream_socket) {
     log::error("a tunnel could not be passed on", {{"reason", "too many open files"}});
+    co_return false;
   }
+  pass_tunnel_({"", encode(record), std::move(*client_socket), std::move(*upstream_socket)});
+  co_return true;
 }
 
 void Worker::release_tunnels(std::function<void(daemon::PassedTunnel)> sink, std::function<void()> done) {

@@ -71,6 +71,7 @@ aio::Task<> Worker::serve(aio::Stream client, daemon::ListenPointPtr) {
       if (!received || *received == 0) co_return;
     }
     const auto next = co_await serve_request(client, *peer);
+    if (next == Exchange::Next::passed_on) co_return;
     if (next == Exchange::Next::close) break;
     if (served % kRequestsInARow == 0) co_await aio::yield();
   }

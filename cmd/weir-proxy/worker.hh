@@ -27,8 +27,9 @@ class Worker final : public daemon::WorkerService {
   void on_drain() override;
   void release_tunnels(std::function<void(daemon::PassedTunnel)> sink, std::function<void()> done) override;
   aio::Task<> adopt_tunnel(daemon::PassedTunnel passed) override;
-  // tunnels.cc: carries an upgraded connection's bytes to its end, or until another process goes on with it.
-  aio::Task<> run_tunnel(aio::Stream& client, aio::Stream& upstream, TunnelRecord record);
+  // tunnels.cc: carries an upgraded connection's bytes to its end, or until another process goes on with it:
+  // true. Then the sockets are not to be shut down.
+  aio::Task<bool> run_tunnel(aio::Stream& client, aio::Stream& upstream, TunnelRecord record);
 
   // A reload, on this worker's thread: requests that begin from now on see the new snapshot.
   void adopt(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<daemon::EventSink> events);

@@ -27,17 +27,17 @@ std::string_view to_string(HandoverMessage::Kind kind) {
       return "prepared";
     case Kind::ready:
       return "ready";
-    case Kind::tunnel:
-      return "tunnel";
     case Kind::settled:
       return "settled";
+    case Kind::tunnel:
+      return "tunnel";
     case Kind::aborted:
       return "aborted";
   }
   return "unknown";
 }
 
-std::vector<std::string> encode(const HandoverMessage& message, uint8_t protocol) {
+std::vector<std::string> encode(const HandoverMessage& message) {
   std::string body;
   WireWriter writer(body);
   writer.u32(static_cast<uint32_t>(message.fields.size()));
@@ -48,7 +48,10 @@ std::vector<std::string> encode(const HandoverMessage& message, uint8_t protocol
     const std::string_view piece = rest.substr(0, kMostPacketBytes - kHeaderBytes);
     rest.remove_prefix(piece.size());
     std::string& packet = packets.emplace_back(kMark);
-    WireWriter(packet).u8(protocol).u8(static_cast<uint8_t>(message.kind)).u8(rest.empty() ? kLast : kMore);
+    WireWriter(packet)
+        .u8(message.protocol)
+        .u8(static_cast<uint8_t>(message.kind))
+        .u8(rest.empty() ? kLast : kMore);
     packet += piece;
   } while (!rest.empty());
   return packets;
@@ -71,6 +74,7 @@ Result<bool> HandoverReader::add(std::string_view packet) {
   if (kind > static_cast<uint8_t>(Kind::aborted)) return fail(Errc::invalid, "an unknown kind of message");
   if (!inside_) {
     kind_ = static_cast<Kind>(kind);
+    protocol_ = protocol;
     body_.clear();
   }
   if (kind_ != static_cast<Kind>(kind)) return fail(Errc::invalid, "a message inside another one");
@@ -82,7 +86,7 @@ Result<bool> HandoverReader::add(std::string_view packet) {
 }
 
 Result<HandoverMessage> HandoverReader::take() {
-  HandoverMessage message{.kind = kind_};
+  HandoverMessage message{.kind = kind_, .protocol = protocol_};
   WireReader reader(body_);
   const uint32_t count = reader.u32();
   if (count > HandoverMessage::kMostFields) return fail(Errc::invalid, "a message has too many fields");

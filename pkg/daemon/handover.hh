@@ -25,13 +25,18 @@
 
 namespace weir::daemon {
 
+// Each packet of a message begins with the protocol's mark, its version and the message's kind, so that two
+// versions can at least refuse each other: a reader knows `hello` and `refused` of every version.
+constexpr uint8_t kHandoverProtocol = 1;
+
 struct HandoverMessage {
-  enum class Kind : uint8_t { hello, refused, listening, state, prepared, ready, tunnel, settled, aborted };
+  enum class Kind : uint8_t { hello, refused, listening, state, prepared, ready, settled, tunnel, aborted };
   static constexpr size_t kMostFields = 4096;
   static constexpr size_t kMostBytes = size_t{8} << 20;  // of all fields
   static constexpr size_t kMostDescriptors = 250;        // SCM_RIGHTS takes 253
 
   Kind kind = Kind::hello;
+  uint8_t protocol = kHandoverProtocol;  // of who has written it
   std::vector<std::string> fields = {};
   std::vector<aio::Descriptor> descriptors = {};
 
@@ -42,13 +47,11 @@ struct HandoverMessage {
 
 std::string_view to_string(HandoverMessage::Kind kind);
 
-// A message is cut into packets. Each begins with the protocol's mark, its version and the message's kind, so
-// that two versions can at least refuse each other: a reader knows `hello` and `refused` of every version.
-constexpr uint8_t kHandoverProtocol = 1;
 constexpr size_t kMostPacketBytes = 32 * 1024;
 
-// Without the descriptors, which go along with the first packet.
-std::vector<std::string> encode(const HandoverMessage& message, uint8_t protocol = kHandoverProtocol);
+// The packets of a message, each at most kMostPacketBytes. Without the descriptors, which go along with the
+// first one.
+std::vector<std::string> encode(const HandoverMessage& message);
 
 // Puts packets together again.
 class HandoverReader {
@@ -61,6 +64,7 @@ class HandoverReader {
 
  private:
   HandoverMessage::Kind kind_ = HandoverMessage::Kind::hello;
+  uint8_t protocol_ = kHandoverProtocol;
   std::string body_;
   bool inside_ = false;
 };

@@ -48,6 +48,9 @@ aio::Task<Result<>> Successor::greet(std::string program) {
   Result<> judged;
   if (!peer) {
     judged = std::unexpected(peer.error());
+  } else if (hello->protocol != kHandoverProtocol) {
+    judged = fail(Errc::refused, "it speaks version " + std::to_string(hello->protocol) +
+                                     " of the handover, this one " + std::to_string(kHandoverProtocol));
   } else if (hello->field(0) != program) {
     judged = fail(Errc::refused, "this is " + program + ", not " + std::string(hello->field(0)));
   }

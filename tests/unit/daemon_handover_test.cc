@@ -19,8 +19,8 @@ Result<HandoverMessage> pass(const std::vector<std::string>& packets) {
   return reader.take();
 }
 
-HandoverMessage message(Kind kind, std::vector<std::string> fields) {
-  return {.kind = kind, .fields = std::move(fields)};
+HandoverMessage message(Kind kind, std::vector<std::string> fields, uint8_t protocol = kHandoverProtocol) {
+  return {.kind = kind, .protocol = protocol, .fields = std::move(fields)};
 }
 
 }  // namespace
@@ -40,10 +40,11 @@ TEST_CASE("no packet is larger than a socket takes at once") {
 }
 
 TEST_CASE("another version's hello is understood and the rest of it is not") {
-  const auto hello = pass(encode(message(Kind::hello, {"weir-echo"}), kHandoverProtocol + 1));
+  const auto hello = pass(encode(message(Kind::hello, {"weir-echo"}, kHandoverProtocol + 1)));
   REQUIRE(hello);
   CHECK(hello->field(0) == "weir-echo");
-  const auto ready = pass(encode(message(Kind::ready, {}), kHandoverProtocol + 1));
+  CHECK(hello->protocol == kHandoverProtocol + 1);
+  const auto ready = pass(encode(message(Kind::ready, {}, kHandoverProtocol + 1)));
   REQUIRE_FALSE(ready);
   CHECK(ready.error().code == Errc::unavailable);
 }
