@@ -92,6 +92,7 @@ Result<> Listening::listen(const std::vector<ListenPoint>& points) {
   }
   std::erase_if(open_, [&](const auto& entry) { return !wanted.contains(entry.first); });
   open_.merge(*opened);
+  offered_.clear();  // what is not wanted is closed by who has offered it: nobody may wait in its queue here
   return {};
 }
 
