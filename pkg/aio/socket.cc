@@ -129,6 +129,19 @@ Result<int> option_of(int fd, int name) {
   return value;
 }
 
+// One that shares the model's address and port.
+Result<Descriptor> open_sibling(const Descriptor& model) {
+  const auto address = local_address(model.get());
+  if (!address) return std::unexpected(address.error());
+  if (address->kind != Address::Kind::ip) return fail(Errc::invalid, "only IP sockets have siblings");
+  const auto type = option_of(model.get(), SO_TYPE);
+  if (!type) return std::unexpected(type.error());
+  if (*type == SOCK_DGRAM) return open_udp(*address, true);
+  auto socket = open_tcp(*address, true);
+  if (socket && listen(socket->get(), kBacklog) != 0) return fail_errno("listen", errno);
+  return socket;
+}
+
 Result<std::vector<Descriptor>> adopt_inherited(int fd, size_t count) {
   if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) return fail_errno("set non-blocking", errno);
   return duplicates(fd, count);
@@ -171,10 +184,22 @@ Result<std::vector<Descriptor>> open_datagram(const Address& address, size_t cou
   return adopt_inherited(address.fd, count);
 }
 
-Result<Descriptor> duplicate(const Descriptor& descriptor) {
-  auto copies = duplicates(descriptor.get(), 1);
+Result<Descriptor> duplicate(int fd) {
+  auto copies = duplicates(fd, 1);
   if (!copies) return std::unexpected(std::move(copies.error()));
   return std::move(copies->front());
+}
+
+Result<> add_siblings(std::vector<Descriptor>& sockets, size_t count) {
+  const size_t there = sockets.size();
+  while (sockets.size() < count) {
+    const Descriptor& model = sockets[sockets.size() % there];
+    auto sibling = open_sibling(model);
+    if (!sibling) sibling = duplicate(model);
+    if (!sibling) return std::unexpected(std::move(sibling.error()));
+    sockets.push_back(std::move(*sibling));
+  }
+  return {};
 }
 
 Result<Address> local_address(int fd) {

@@ -36,7 +36,14 @@ Result<std::vector<Descriptor>> open_listening(const Address& address, size_t co
 // The same for datagrams: UDP siblings, or duplicates of an inherited socket.
 Result<std::vector<Descriptor>> open_datagram(const Address& address, size_t count);
 // Another descriptor of the same socket.
-Result<Descriptor> duplicate(const Descriptor& descriptor);
+Result<Descriptor> duplicate(int fd);
+inline Result<Descriptor> duplicate(const Descriptor& descriptor) {
+  return duplicate(descriptor.get());
+}
+
+// More siblings to sockets that are open, until there are `count`: of SO_REUSEPORT, or duplicates where that
+// is not possible.
+Result<> add_siblings(std::vector<Descriptor>& sockets, size_t count);
 
 // Where a socket listens; says the port that was taken for port 0.
 Result<Address> local_address(int fd);

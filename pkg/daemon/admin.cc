@@ -65,7 +65,7 @@ Result<AdminEndpoint::Open> AdminEndpoint::open(const Address& address) {
   const auto refuse = [&](Error error) {
     return std::unexpected(std::move(error).context("admin.listen " + name));
   };
-  auto sockets = aio::open_listening(address, 1);
+  auto sockets = content_.open_listening(address);
   if (!sockets) return refuse(std::move(sockets.error()));
   const auto bound = aio::local_address(sockets->front().get());
   auto listener = aio::Listener::start(loop_, std::move(sockets->front()), [this](aio::Stream stream) {

@@ -22,6 +22,7 @@ namespace weir::daemon {
 class AdminEndpoint {
  public:
   struct Content {
+    std::function<Result<std::vector<aio::Descriptor>>(const Address&)> open_listening;  // one socket
     std::function<bool()> is_ready;
     std::function<std::string()> metrics;
     std::function<std::string()> config;  // JSON, masked

@@ -28,9 +28,11 @@ size_t worker_count(const ServerSection& server) {
 
 }  // namespace
 
-Lifecycle::Lifecycle(const AnyProgram& program, config::Input input, AnyConfig config)
+Lifecycle::Lifecycle(const AnyProgram& program, config::Input input, AnyConfig config,
+                     std::vector<std::string> command)
     : program_(program),
       input_(std::move(input)),
+      command_(std::move(command)),
       config_(std::move(config)),
       tasks_(loop_),
       frame_(loop_),
@@ -40,7 +42,9 @@ Lifecycle::Lifecycle(const AnyProgram& program, config::Input input, AnyConfig c
 int Lifecycle::run() {
   raise_descriptor_limit();
   log::configure(config_.log.format, config_.log.level);
-  if (const int code = start(); code != kExitFine) {
+  int code = take_over();
+  if (code == kExitFine) code = start();
+  if (code != kExitFine) {
     stop_workers();
     loop_.post([this] { ending_.spawn(end()); });
     loop_.run();
@@ -50,14 +54,17 @@ int Lifecycle::run() {
   const aio::SignalWatch interrupt(loop_, SIGINT, [this] { drain(); });
   const aio::SignalWatch hang_up(loop_, SIGHUP, [this] { (void)reload(); });  // it has logged the error
   const aio::SignalWatch user(loop_, SIGUSR1, [this] { service_->reopen_files(); });
+  const aio::SignalWatch user2(loop_, SIGUSR2, [this] { upgrade(); });
   frame_.spawn(watch_loops());
   state_ = State::serving;
   log_ready();
   events_.publish("state", {{"state", state_name()}});
   notify_service_manager("READY=1\nSTATUS=serving");
+  wait_for_successors();
+  if (predecessor_) frame_.spawn(follow_predecessor());
   loop_.run();
   log::info("ended");
-  return kExitFine;
+  return exit_code_;
 }
 
 int Lifecycle::start() {
@@ -69,13 +76,16 @@ int Lifecycle::start() {
   service_ = std::move(*service);
   admin_ = std::make_unique<AdminEndpoint>(
       loop_,
-      AdminEndpoint::Content{[this] { return state_ == State::serving && service_->is_ready(); },
+      AdminEndpoint::Content{[this](const Address& address) { return open_admin(address); },
+                             [this] { return state_ == State::serving && service_->is_ready(); },
                              [this] { return metrics_.text(); }, [this] { return config_.json; },
                              [this] { return status_page(); }},
       events_, metrics_);
   add_api_routes(admin_->api());
   admin_->set_token(config_.admin.token);
   register_metrics();
+  service_->import_state(std::move(inheritance_.state));
+  listening_.take_over(inheritance_.sockets);
   counts_.most = config_.server.max_connections;
   for (unsigned i = 0; i < worker_count(config_.server); ++i) {
     workers_.push_back(std::make_unique<WorkerThread>(i, *service_, counts_));
@@ -96,11 +106,16 @@ void Lifecycle::log_ready() const {
   const auto bound = listening_.bound();
   log::info("ready", {{"listen", bound.empty() ? std::string() : bound.front()},
                       {"workers", std::to_string(workers_.size())},
-                      {"version", version()}});
+                      {"version", version()},
+                      {"pid", std::to_string(getpid())}});
 }
 
 Result<> Lifecycle::reload(config::Problems* problems) {
   if (state_ != State::serving) return fail(Errc::unavailable, "the daemon is ending");
+  if (handing_over_) {
+    log::warn("config not reloaded: another process is taking over");
+    return fail(Errc::unavailable, "another process is taking over");
+  }
   notify_reloading();
   auto loaded = program_.load(input_);
   Result<> applied;
@@ -144,11 +159,18 @@ Result<> Lifecycle::apply(const AnyConfig& next) {
   log::configure(config_.log.format, config_.log.level);
   admin_->set_token(config_.admin.token);
   counts_.most = config_.server.max_connections;
+  close_unused_admin_sockets();
   metrics_.collect();
   return {};
 }
 
 void Lifecycle::drain() {
+  if (state_ == State::draining && handed_over_ && !std::exchange(asked_to_end_, true)) {
+    // The first time that a process is asked to end whose successor serves already.
+    log::info("asked to end", {{"timeout", format_duration(config_.server.drain_timeout)}});
+    frame_.spawn(force_end_after(config_.server.drain_timeout));
+    return;
+  }
   if (state_ == State::draining) {
     log::warn("asked again to end: ends at once");
     notify_service_manager("STATUS=ending at once");
@@ -161,12 +183,16 @@ void Lifecycle::drain() {
   log::info("draining", {{"timeout", format_duration(config_.server.drain_timeout)}});
   events_.publish("state", {{"state", state_name()}});
   notify_service_manager("STOPPING=1\nSTATUS=draining");
+  finish_within(config_.server.drain_timeout);
+}
+
+void Lifecycle::finish_within(Duration timeout) {
   listening_.forget_sockets();
   for (const auto& worker : workers_) {
     worker->drain([this] { loop_.post([this] { on_worker_ended(); }); });
   }
   tasks_.cancel();
-  frame_.spawn(force_end_after(config_.server.drain_timeout));
+  frame_.spawn(force_end_after(timeout));
 }
 
 void Lifecycle::on_worker_ended() {
@@ -192,6 +218,7 @@ void Lifecycle::stop_workers() {
 aio::Task<> Lifecycle::end() {
   stop_workers();
   if (service_) service_->flush();
+  if (successor_) co_await successor_->close(loop_.in(std::chrono::seconds(10)));
   co_await frame_.close();
   if (admin_) co_await admin_->close();
   co_await tasks_.close();
@@ -217,7 +244,7 @@ aio::Task<> Lifecycle::watch_loops() {
     const auto slept = co_await aio::sleep_until(loop_.in(interval));
     if (!slept || state_ == State::ended) co_return;
     const bool all_answered = answers->load() == workers_.size();
-    if (wanted > Duration{0} && (all_answered || state_ == State::draining))
+    if (wanted > Duration{0} && !handed_over_ && (all_answered || state_ == State::draining))
       notify_service_manager("WATCHDOG=1");
   }
 }

@@ -6,12 +6,16 @@
 #include "pkg/daemon/admin.hh"
 #include "pkg/daemon/cli.hh"
 #include "pkg/daemon/listening.hh"
+#include "pkg/daemon/predecessor.hh"
+#include "pkg/daemon/successor.hh"
 
 namespace weir::daemon {
 
 class Lifecycle {
  public:
-  Lifecycle(const AnyProgram& program, config::Input input, AnyConfig config);
+  // `command`: what this process was started with, for starting its successor.
+  Lifecycle(const AnyProgram& program, config::Input input, AnyConfig config,
+            std::vector<std::string> command);
   int run();  // until the daemon ends; its exit code
 
  private:
@@ -21,10 +25,26 @@ class Lifecycle {
   int start();
   void log_ready() const;
 
+  // upgrade.cc: taking over from another process, and handing over to one.
+  int take_over();
+  aio::Task<> take_from_predecessor();
+  Result<std::vector<aio::Descriptor>> open_admin(const Address& address);
+  void close_unused_admin_sockets();
+  void wait_for_successors();
+  aio::Task<> follow_predecessor();
+  void adopt(PassedTunnel tunnel);
+  void upgrade();
+  aio::Task<> accept_successors();
+  aio::Task<> hand_over(aio::Descriptor socket, aio::Descriptor child);
+  aio::Task<Result<>> hand_over_to(Successor& successor);
+  Result<std::vector<OfferedSocket>> sockets_to_offer() const;
+  void leave();
+
   // The errors of a config that cannot be loaded go to `problems`, where one is given.
   Result<> reload(config::Problems* problems = nullptr);
   Result<> apply(const AnyConfig& next);
   void drain();
+  void finish_within(Duration timeout);
   void on_worker_ended();
   aio::Task<> force_end_after(Duration timeout);
   aio::Task<> watch_loops();
@@ -43,6 +63,7 @@ class Lifecycle {
 
   const AnyProgram& program_;
   const config::Input input_;
+  const std::vector<std::string> command_;
   AnyConfig config_;
   const MonotonicTime started_ = MonotonicTime::clock::now();
   State state_ = State::starting;
@@ -59,6 +80,16 @@ class Lifecycle {
   std::unique_ptr<AdminEndpoint> admin_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   Listening listening_;
+  std::unique_ptr<Predecessor> predecessor_;  // until it has left
+  Inheritance inheritance_;                   // what is left of it
+  std::unique_ptr<Successor> successor_;
+  size_t next_adopter_ = 0;
+  std::map<std::string, aio::Descriptor> admin_sockets_;  // duplicates, by address
+  aio::Descriptor handover_socket_;
+  bool handing_over_ = false;
+  bool handed_over_ = false;
+  bool asked_to_end_ = false;  // after that
+  int exit_code_ = kExitFine;
   size_t workers_ended_ = 0;
   std::shared_ptr<metrics::Counter> reloads_;
   std::shared_ptr<metrics::Counter> failed_reloads_;

@@ -52,7 +52,8 @@ int run(int argc, char** argv, const AnyProgram& program) {
       code = line->command->run(*config, line->arguments);
       break;
     case Action::serve:
-      code = Lifecycle(program, line->input, std::move(*config)).run();
+      code = Lifecycle(program, line->input, std::move(*config), std::vector<std::string>(argv, argv + argc))
+                 .run();
       break;
     case Action::print_sample:
     case Action::print_manual:

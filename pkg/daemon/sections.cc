@@ -6,6 +6,16 @@ using namespace std::chrono_literals;
 
 constexpr const char* kListenForm = "an address such as \"127.0.0.1:8080\", \"unix:/run/x.sock\" or \"fd:3\"";
 
+namespace {
+
+Result<Address> parse_unix(std::string_view text) {
+  auto address = Address::parse_listen(text);
+  if (address && address->kind != Address::Kind::unix_path) return fail(Errc::invalid, "not a Unix path");
+  return address;
+}
+
+}  // namespace
+
 config::Table<ServerSection> server_table(ServerSection defaults) {
   const size_t least_addresses = defaults.listen.empty() ? 0 : 1;
   config::Table<ServerSection> t(std::move(defaults));
@@ -25,6 +35,16 @@ config::Table<ServerSection> server_table(ServerSection defaults) {
   t.key("max_connections", &ServerSection::max_connections)
       .bounds(1, 10'000'000)
       .doc("The most connections at a time; a further one is closed at once.");
+  t.text("handover", &ServerSection::handover, parse_unix, "\"unix:\" and a path")
+      .example("unix:/run/weir/NAME.handover")
+      .reload(false)
+      .doc(
+          "Where this process waits for the one that will take over from it: a second one that is started "
+          "with the same value gets all listening sockets, tunnels and what was learned, and then this one "
+          "leaves. Without it, SIGUSR2 alone brings that about.");
+  t.key("handover_timeout", &ServerSection::handover_timeout)
+      .bounds(0s, 168h)
+      .doc("How long what is under way may take to finish when another process has taken over.");
   return t;
 }
 

@@ -1,6 +1,7 @@
 // The config sections that every daemon has, as members `server`, `admin` and `log` of its config struct.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct ServerSection {
   uint64_t workers = 0;
   Duration drain_timeout = std::chrono::seconds(30);
   uint64_t max_connections = 65536;
+  std::optional<Address> handover;  // a Unix path
+  Duration handover_timeout = std::chrono::hours(1);
 };
 
 // [admin]

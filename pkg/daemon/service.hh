@@ -1,8 +1,10 @@
 // What a daemon brings to the frame: one Service for the process, one WorkerService for each thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pkg/aio/scope.hh"
 #include "pkg/aio/socket.hh"
@@ -24,6 +26,22 @@ struct ListenPoint {
   bool operator==(const ListenPoint&) const = default;
 };
 using ListenPointPtr = std::shared_ptr<const ListenPoint>;
+
+// A piece of what a service has learned, for the process that takes over from this one. Both may be of
+// different versions: a form that the reader does not know is to be left out, not to be trusted.
+struct StateBlob {
+  std::string name;
+  std::string bytes;
+  aio::Descriptor descriptor = {};  // optional, such as a memfd
+};
+
+// A connection that lives on in the process that takes over.
+struct PassedTunnel {
+  std::string listener;  // the name of the point where it came in
+  std::string bytes;     // all else that there is to know, in the service's own form
+  aio::Descriptor client;
+  aio::Descriptor upstream = {};  // optional
+};
 
 // A thread with its loop, as its service sees it. Everything here is for that thread, but for loop().post().
 class Worker {
@@ -50,6 +68,14 @@ class WorkerService {
   virtual aio::Task<> stop_datagrams(ListenPointPtr) { co_return; }
   // is_draining() has become true.
   virtual void on_drain() {}
+
+  // Another process has taken over and serves already. Gives away the connections that can go on there, at
+  // once or as they get to a point where they can; `done` says that there will be no more. What is not given
+  // away ends here. Both are called on this worker's thread and are valid as long as it lives.
+  virtual void release_tunnels(std::function<void(PassedTunnel)>, std::function<void()> done) { done(); }
+  // A connection of the process before this one, to its end, as serve() does. Where it cannot go on, it is
+  // closed.
+  virtual aio::Task<> adopt_tunnel(PassedTunnel) { co_return; }
 };
 
 class Service {
@@ -64,6 +90,10 @@ class Service {
   virtual std::vector<ApiRoute> api_routes() { return {}; }
   virtual bool is_ready() const { return true; }
   virtual void reopen_files() {}
+  // What the process that takes over is to know; this one goes on for a while.
+  virtual std::vector<StateBlob> export_state() { return {}; }
+  // What the process before this one knew. Called before there are workers.
+  virtual void import_state(std::vector<StateBlob>) {}
   // All workers have ended: write out what is left.
   virtual void flush() {}
 };

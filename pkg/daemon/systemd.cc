@@ -1,5 +1,6 @@
 #include "pkg/daemon/systemd.hh"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -58,7 +59,10 @@ std::vector<int> take_inherited_sockets() {
   unsetenv("LISTEN_FDNAMES");
   std::vector<int> sockets;
   if (!count || !ours || *count > kMost) return sockets;
-  for (int i = 0; i < static_cast<int>(*count); ++i) sockets.push_back(kFirst + i);
+  for (int fd = kFirst; fd < kFirst + static_cast<int>(*count); ++fd) {
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);  // a process that we start takes nothing by accident
+    sockets.push_back(fd);
+  }
   return sockets;
 }
 

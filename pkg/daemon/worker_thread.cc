@@ -75,16 +75,23 @@ void WorkerThread::rename(ListenPointPtr before, ListenPointPtr after) {
 }
 
 void WorkerThread::stop_listening(ListenPointPtr point) {
-  loop_.post([this, point = std::move(point)] {
-    for (auto place = places_.begin(); place != places_.end();) {
-      const auto here = place++;
-      if (here->point == point) close_place(here);
-    }
-  });
+  loop_.post([this, point = std::move(point)] { close_places(point, Closing::gently); });
+}
+
+void WorkerThread::leave(ListenPointPtr point) {
+  loop_.post([this, point = std::move(point)] { close_places(point, Closing::at_once); });
+}
+
+void WorkerThread::close_places(const ListenPointPtr& point, Closing closing) {
+  for (auto place = places_.begin(); place != places_.end();) {
+    const auto here = place++;
+    if (here->point == point) close_place(here, closing);
+  }
 }
 
 // Its address stays, for connections that wait in a listener's queue are still accepted.
-void WorkerThread::close_place(std::list<Place>::iterator place) {
+void WorkerThread::close_place(std::list<Place>::iterator place, Closing closing) {
+  if (closing == Closing::at_once) place->listener.reset();
   std::list<Place> one;
   one.splice(one.begin(), places_, place);
   closing_.spawn(finish_place(std::move(one)));
@@ -94,9 +101,23 @@ aio::Task<> WorkerThread::finish_place(std::list<Place> one) {
   Place& place = one.front();
   if (place.listener) {
     co_await place.listener->drain();
-  } else {
+  } else if (place.point->kind == ListenPoint::Kind::datagram) {
     co_await worker_service_->stop_datagrams(place.point);
   }
+}
+
+void WorkerThread::adopt(PassedTunnel tunnel) {
+  // A std::function must be copyable.
+  loop_.post([this, held = std::make_shared<PassedTunnel>(std::move(tunnel))] {
+    counts_.open->add(1);
+    connections_.spawn(worker_service_->adopt_tunnel(std::move(*held)));
+  });
+}
+
+void WorkerThread::release_tunnels(std::function<void(PassedTunnel)> sink, std::function<void()> done) {
+  loop_.post([this, sink = std::move(sink), done = std::move(done)]() mutable {
+    worker_service_->release_tunnels(std::move(sink), std::move(done));
+  });
 }
 
 void WorkerThread::drain(std::function<void()> ended) {
@@ -106,7 +127,7 @@ void WorkerThread::drain(std::function<void()> ended) {
 void WorkerThread::begin_finish(std::function<void()> ended) {
   if (draining_) return;
   draining_ = true;
-  while (!places_.empty()) close_place(places_.begin());
+  while (!places_.empty()) close_place(places_.begin(), Closing::gently);
   worker_service_->on_drain();
   finish_.spawn(finish(std::move(ended)));
 }

@@ -34,6 +34,12 @@ class WorkerThread final : public Worker {
   void listen(ListenPointPtr point, aio::Descriptor socket);
   void rename(ListenPointPtr before, ListenPointPtr after);
   void stop_listening(ListenPointPtr point);  // gently: nobody is reset
+  // The socket lives on with others who have it: this worker lets go of it, and no more.
+  void leave(ListenPointPtr point);
+  // A connection of the process before this one.
+  void adopt(PassedTunnel tunnel);
+  // WorkerService::release_tunnels(), with both called on this worker's thread.
+  void release_tunnels(std::function<void(PassedTunnel)> sink, std::function<void()> done);
   // Finishes: listeners close gently, connections end by themselves. Then calls `ended` on the worker's
   // thread, whose loop stops.
   void drain(std::function<void()> ended);
@@ -52,7 +58,9 @@ class WorkerThread final : public Worker {
   void run(std::promise<void> started);
   void begin_listening(ListenPointPtr point, aio::Descriptor socket);
   void accept(aio::Stream stream, ListenPointPtr at);
-  void close_place(std::list<Place>::iterator place);
+  enum class Closing { gently, at_once };
+  void close_places(const ListenPointPtr& point, Closing closing);
+  void close_place(std::list<Place>::iterator place, Closing closing);
   aio::Task<> finish_place(std::list<Place> one);
   void begin_finish(std::function<void()> ended);
   aio::Task<> finish(std::function<void()> ended);

@@ -25,7 +25,7 @@ class Worker;
 class Exchange {
  public:
   // What becomes of the client's connection.
-  enum class Next { keep_alive, close };
+  enum class Next { keep_alive, close, passed_on };  // passed_on: another process has it
 
   explicit Exchange(Worker& worker) : worker_(worker) {}
 

@@ -1,6 +1,5 @@
 // Connections that are passed on whole: chosen a server for, connected, and carried until they end.
 
-#include "pkg/aio/tunnel.hh"
 #include "pkg/base/json.hh"
 #include "pkg/daemon/log.hh"
 #include "pkg/gateway/bulkhead_queue.hh"
@@ -96,11 +95,12 @@ aio::Task<> carry(Worker& worker, aio::Stream& client, const Arrival& arrival, c
   ServerChoice choice;
   aio::Stream server = co_await connect(worker, arrival, upstream, choice, record);
   if (!server.is_open()) co_return;
-  aio::Tunnel tunnel(worker.loop(), client, server, {.idle_timeout = upstream.settings.tunnel_timeout});
-  const aio::TunnelEnd end = co_await tunnel.run();
-  record.bytes_in = tunnel.bytes_to_upstream();
-  record.bytes_out = tunnel.bytes_to_client();
-  if (end.reason != aio::TunnelEnd::Reason::finished) record.reason = to_string(end.reason);
+  TunnelRecord tunnel;
+  tunnel.upstream = upstream.name;
+  const TunnelOutcome outcome = co_await worker.run_tunnel(client, server, std::move(tunnel));
+  record.bytes_in = outcome.bytes_in;
+  record.bytes_out = outcome.bytes_out;
+  if (outcome.reason != aio::TunnelEnd::Reason::finished) record.reason = to_string(outcome.reason);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "pkg/aio/tunnel.hh"
 #include "pkg/gateway/exchange.hh"
 #include "pkg/gateway/worker.hh"
 #include "pkg/http/write.hh"
@@ -80,10 +79,11 @@ aio::Task<Exchange::Next> Exchange::switch_protocols() {
   const auto sent = co_await client->write(response_out_, loop().in(settings().write_timeout));
   if (!sent) co_return Next::close;
   // From here on (RFC 9110 7.8) nothing is known of what passes.
-  aio::Tunnel tunnel(loop(), *client, connection_.stream(),
-                     {.idle_timeout = upstream_->settings.tunnel_timeout});
-  co_await tunnel.run();
-  co_return Next::close;
+  TunnelRecord record;
+  record.upstream = upstream_->name;
+  const TunnelOutcome outcome = co_await worker_.run_tunnel(*client, connection_.stream(), std::move(record));
+  connection_.close();
+  co_return outcome.passed_on ? Next::passed_on : Next::close;
 }
 
 std::string Exchange::trailers_of(const http::BodySource& body,

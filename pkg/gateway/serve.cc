@@ -138,6 +138,7 @@ aio::Task<> Worker::serve_h1(aio::Stream& client, Arrival& arrival) {
     }
     refresh(arrival);
     const auto next = co_await serve_h1_request(client, arrival);
+    if (next == Exchange::Next::passed_on) co_return;
     if (next == Exchange::Next::close) break;
     if (served % kRequestsInARow == 0) co_await aio::yield();
   }

@@ -2,10 +2,19 @@
 
 #include "pkg/aio/connect.hh"
 #include "pkg/daemon/log.hh"
+#include "pkg/gateway/handover.hh"
 
 namespace weir::gateway {
 
 using namespace std::chrono_literals;
+
+namespace {
+
+// Names of what another process takes over.
+constexpr const char* kLimits = "limits";
+constexpr const char* kBreakers = "breakers";
+
+}  // namespace
 
 Result<std::unique_ptr<daemon::Service>> Service::make(daemon::Frame& frame, const Config& config) {
   std::unique_ptr<Service> service(new Service(frame, config));
@@ -19,7 +28,7 @@ Result<std::unique_ptr<daemon::Service>> Service::make(daemon::Frame& frame, con
 
 Service::Service(daemon::Frame& frame, const Config& config)
     : frame_(frame),
-      limits_(config.limits.table_size, config.limits.log_size),
+      limits_(std::make_unique<LimitState>(config.limits.table_size, config.limits.log_size)),
       upstreams_(frame.metrics),
       supervision_(frame),
       unrouted_(*make_route_metrics(frame.metrics, "none")) {}
@@ -35,7 +44,7 @@ Result<std::shared_ptr<daemon::EventSink>> Service::open_events(const daemon::Ev
 Result<> Service::adopt(const Config& config) {
   auto events = open_events(config.access_log.to);
   if (!events) return std::unexpected(std::move(events.error()));
-  auto snapshot = make_snapshot(config, {upstreams_, splits_, listeners_, limits_, frame_.metrics});
+  auto snapshot = make_snapshot(config, {upstreams_, splits_, listeners_, *limits_, frame_.metrics});
   if (!snapshot) return std::unexpected(std::move(snapshot.error()));
   events_ = std::move(*events);
   snapshot_ = std::move(*snapshot);
@@ -62,6 +71,33 @@ std::unique_ptr<daemon::WorkerService> Service::start_worker(daemon::Worker& fra
   return worker;
 }
 
+std::vector<daemon::StateBlob> Service::export_state() {
+  std::vector<daemon::StateBlob> blobs;
+  blobs.push_back({kLimits, limits_->save()});
+  blobs.push_back({kBreakers, save_breakers(upstreams_.upstreams())});
+  return blobs;
+}
+
+void Service::import_state(std::vector<daemon::StateBlob> blobs) {
+  for (const daemon::StateBlob& blob : blobs) {
+    Result<> imported;
+    if (blob.name == kLimits) imported = import_limits(blob.bytes);
+    if (blob.name == kBreakers) imported = restore_breakers(blob.bytes, upstreams_.upstreams());
+    if (!imported) log::warn("begins without", {{"state", blob.name}, {"reason", imported.error().message}});
+  }
+}
+
+// The rules are made anew on the memory that came: they are bound to its hash key and to its names.
+Result<> Service::import_limits(std::string_view saved) {
+  const Config config = snapshot_->config;
+  auto restored = LimitState::restore(saved, config.limits.table_size, config.limits.log_size);
+  if (!restored) return std::unexpected(std::move(restored.error()));
+  std::swap(limits_, *restored);
+  auto adopted = adopt(config);
+  if (!adopted) std::swap(limits_, *restored);  // the rules that are still in force are bound to it
+  return adopted;
+}
+
 void Service::reopen_files() {
   if (events_) events_->reopen();
 }
@@ -76,16 +112,16 @@ void Service::register_metrics() {
   const auto entries = [this](const char* kind, uint64_t (*read)(const limit::Table::Stats&)) {
     frame_.metrics.counter_callback(
         "weir_limit_table_entries_total", "What became of entries of the table of limits.", {{"event", kind}},
-        [this, read] { return static_cast<double>(read(limits_.table.stats())); });
+        [this, read] { return static_cast<double>(read(limits_->table.stats())); });
   };
   entries("first_use", [](const limit::Table::Stats& stats) { return stats.occupied; });
   entries("expired", [](const limit::Table::Stats& stats) { return stats.expired; });
   entries("evicted", [](const limit::Table::Stats& stats) { return stats.evicted; });
   entries("unrecorded", [](const limit::Table::Stats& stats) { return stats.unrecorded; });
   registry.gauge_callback("weir_limit_table_capacity", "Keys that the table of limits holds.", {},
-                          [this] { return static_cast<double>(limits_.table.capacity()); });
+                          [this] { return static_cast<double>(limits_->table.capacity()); });
   registry.gauge_callback("weir_limit_log_bytes", "Memory in use by sliding_window rules.", {},
-                          [this] { return static_cast<double>(limits_.logs.bytes()); });
+                          [this] { return static_cast<double>(limits_->logs.bytes()); });
   registry.counter_callback("weir_access_events_dropped_total",
                             "Access events that the target did not take in time.", {},
                             [this] { return events_ ? static_cast<double>(events_->dropped_lines()) : 0.0; });

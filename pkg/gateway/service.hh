@@ -21,6 +21,8 @@ class Service final : public daemon::Service {
 
   std::unique_ptr<daemon::WorkerService> start_worker(daemon::Worker& worker) override;
   void add_status(daemon::StatusPage& page) override;
+  std::vector<daemon::StateBlob> export_state() override;
+  void import_state(std::vector<daemon::StateBlob> blobs) override;
   void reopen_files() override;
   void flush() override;
 
@@ -32,6 +34,7 @@ class Service final : public daemon::Service {
 
   Service(daemon::Frame& frame, const Config& config);
   Result<> adopt(const Config& config);
+  Result<> import_limits(std::string_view saved);
   Result<std::shared_ptr<daemon::EventSink>> open_events(const daemon::EventTarget& target);
   void register_metrics();
   uint64_t total_requests() const;
@@ -40,7 +43,7 @@ class Service final : public daemon::Service {
   aio::Task<> resolve(std::shared_ptr<Upstream> upstream);
 
   daemon::Frame& frame_;
-  LimitState limits_;
+  std::unique_ptr<LimitState> limits_;
   UpstreamRegistry upstreams_;
   SplitRegistry splits_;
   ListenerStates listeners_;

@@ -95,9 +95,9 @@ void Service::add_status(daemon::StatusPage& page) {
                   daemon::with_separators(unrouted_.total()) + " without a route",
               request_rate_.points());
   page.figure("Limited", daemon::with_separators(limited), "answered 429");
-  const limit::Table::Stats stats = limits_.table.stats();
+  const limit::Table::Stats stats = limits_->table.stats();
   page.figure("Limit keys", daemon::with_separators(stats.occupied),
-              "of " + daemon::with_separators(limits_.table.capacity()));
+              "of " + daemon::with_separators(limits_->table.capacity()));
   add_routes(page, *snapshot_);
   add_limits(page, *snapshot_);
   add_upstreams(page, upstreams_.upstreams());

@@ -1,6 +1,7 @@
 // One thread's share: its connections, its idle connections to servers, what its requests reuse.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "pkg/daemon/service.hh"
 #include "pkg/gateway/exchange.hh"
 #include "pkg/gateway/h2_pool.hh"
+#include "pkg/gateway/handover.hh"
 #include "pkg/gateway/idle_list.hh"
 #include "pkg/gateway/mirror.hh"
 #include "pkg/gateway/pool.hh"
@@ -27,6 +29,10 @@ class Worker final : public daemon::WorkerService {
 
   aio::Task<> serve(aio::Stream client, daemon::ListenPointPtr at) override;
   void on_drain() override;
+  void release_tunnels(std::function<void(daemon::PassedTunnel)> sink, std::function<void()> done) override;
+  aio::Task<> adopt_tunnel(daemon::PassedTunnel passed) override;
+  // tunnels.cc: carries bytes between the two to their end, or until another process goes on with it.
+  aio::Task<TunnelOutcome> run_tunnel(aio::Stream& client, aio::Stream& upstream, TunnelRecord record);
 
   // A reload, on this worker's thread: requests that begin from now on see the new snapshot.
   void adopt(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<daemon::EventSink> events);
@@ -91,6 +97,8 @@ class Worker final : public daemon::WorkerService {
   http::DateField date_;
   RouteMetrics unrouted_;
   daemon::EventHub& changes_;
+  std::list<aio::Tunnel*> tunnels_;
+  std::function<void(daemon::PassedTunnel)> pass_tunnel_;  // once another process serves
 };
 
 }  // namespace weir::gateway

@@ -25,10 +25,17 @@
 namespace weir::limit {
 
 struct State {
-  State(Bytes table_size, Bytes log_size) : table(table_size), logs(log_size) {}
+  State(Bytes table_size, Bytes log_size, HashKey key = HashKey::random())
+      : table(table_size), logs(log_size), hash_key(key) {}
+
+  // For another process on this machine. What is decided meanwhile may or may not be in it.
+  std::string save() const;
+  // Sizes need not be those of the state that was saved; what finds no place is forgotten. Errors: invalid.
+  static Result<std::unique_ptr<State>> restore(std::string_view saved, Bytes table_size, Bytes log_size);
+
   Table table;
   LogStore logs;
-  const HashKey hash_key = HashKey::random();
+  const HashKey hash_key;
 };
 
 class Limiter {

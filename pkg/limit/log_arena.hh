@@ -46,6 +46,13 @@ class LogArena {
   void drop_oldest(Log& log);
   void drop_newest(Log& log);
 
+  template <typename Use>
+  void each(Use use) const {
+    for (uint32_t cell : chains_) {
+      for (; cell != kNone; cell = cells_[cell].log.next) use(cells_[cell].log);
+    }
+  }
+
   // Of a log that holds so many times, at most.
   static size_t cells_of(uint64_t times) { return 2 + (times + kTimesInCell - 1) / kTimesInCell; }
   static size_t bytes_of(size_t cells) { return cells * (sizeof(Cell) + sizeof(uint32_t) / 2); }

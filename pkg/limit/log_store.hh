@@ -9,6 +9,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "pkg/base/wire.hh"
 #include "pkg/limit/log_arena.hh"
 
 namespace weir::limit {
@@ -25,12 +26,17 @@ class LogStore {
   // busy key could take the place of all others, or not be limited at all.
   static Result<> check(const Rate& rate, Bytes size);
 
+  // For State::save(); load() is for a store that nobody has used. False for what save() has not written.
+  void save(std::string& out) const;
+  bool load(WireReader& reader);
+
   Bytes size() const { return size_; }
   size_t bytes() const;         // in use
   uint64_t evicted() const;     // keys that were dropped while they still counted
   uint64_t unrecorded() const;  // requests that found no place
 
  private:
+  using Log = detail::LogArena::Log;
   struct alignas(64) Shard {
     explicit Shard(size_t cells) : logs(cells) {}
     mutable std::mutex mutex;

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <vector>
 
+#include "pkg/base/wire.hh"
 #include "pkg/limit/strategy.hh"
 
 namespace weir::limit {
@@ -45,6 +46,10 @@ class Table {
   // Starts loading the place of a key that will soon be decided: its one cache miss then overlaps with work.
   void prefetch(uint64_t hash) const;
   void refund(const Reader& reader, uint64_t hash, Time now, uint32_t cost);
+
+  // For State::save(); load() is for a table that nobody has used. False for what save() has not written.
+  void save(std::string& out) const;
+  bool load(WireReader& reader);
 
   size_t capacity() const { return set_count_ * kWays; }
 
@@ -97,7 +102,7 @@ class Table {
   std::unique_ptr<std::atomic<uint8_t>[]> locks_;  // one a set
 
   std::array<std::atomic<const Strategy*>, 256> readers_{};
-  std::mutex mutex_;  // guards what follows; only configs change it
+  mutable std::mutex mutex_;  // guards what follows; only configs change it
   struct Name {
     std::string text;
     std::vector<const Strategy*> in_use;  // the last one reads entries for others

@@ -134,6 +134,21 @@ void CircuitBreaker::move_to(BreakerState next, MonotonicTime now) {
   state_.store(next, std::memory_order_relaxed);
 }
 
+CircuitBreaker::Saved CircuitBreaker::save() const {
+  const std::lock_guard lock(mutex_);
+  return {state(), times_opened(), failures_in_row_.load(std::memory_order_relaxed), changed_at_, open_for_};
+}
+
+void CircuitBreaker::restore(const Saved& saved) {
+  const std::lock_guard lock(mutex_);
+  state_.store(saved.state, std::memory_order_relaxed);
+  times_opened_.store(saved.times_opened, std::memory_order_relaxed);
+  failures_in_row_.store(saved.failures_in_row, std::memory_order_relaxed);
+  changed_at_ = saved.changed_at;
+  open_for_ =
+      std::clamp<Duration>(saved.open_for, Duration{0}, std::max(settings_.open_cap, settings_.open_time));
+}
+
 MonotonicTime CircuitBreaker::changed_at() const {
   const std::lock_guard lock(mutex_);
   return changed_at_;

@@ -69,6 +69,17 @@ class CircuitBreaker {
   MonotonicTime changed_at() const;  // the epoch of MonotonicTime where it has always been closed
   // How long until a probe may pass; zero unless open.
   Duration time_to_probe(MonotonicTime now) const;
+  // What it has learned, for another process that asks the same server. A probe under way is forgotten.
+  struct Saved {
+    BreakerState state = BreakerState::closed;
+    uint64_t times_opened = 0;
+    uint64_t failures_in_row = 0;
+    MonotonicTime changed_at{};
+    Duration open_for{0};
+  };
+  Saved save() const;
+  void restore(const Saved& saved);  // into one that nobody has used
+
   // The state stays as it is.
   void set_settings(BreakerSettings settings);
 

@@ -1,6 +1,7 @@
 """Reload and drain: nothing is dropped, nothing is forgotten."""
 
 import concurrent.futures
+import contextlib
 import os
 import signal
 import socket
@@ -110,7 +111,11 @@ class Reload(harness.Case):
         first, second = proxy.port, free_port()
 
         def sockets():
-            return {os.readlink(f"/proc/{proxy.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{proxy.pid}/fd")}
+            found = set()
+            for fd in os.listdir(f"/proc/{proxy.pid}/fd"):
+                with contextlib.suppress(FileNotFoundError):  # closed in the meantime
+                    found.add(os.readlink(f"/proc/{proxy.pid}/fd/{fd}"))
+            return found
         before = {name for name in sockets() if name.startswith("socket:")}
         self.assertTrue(proxy.reload(self.config(origin, listen=f'"127.0.0.1:0", "127.0.0.1:{second}"')))
         until(lambda: harness.accepts(second), "the new listener")

@@ -305,3 +305,28 @@ TEST_CASE("requests of many threads are all counted in the window") {
   CHECK(breaker.state() == BreakerState::open);
   CHECK(breaker.times_opened() == 1);
 }
+
+TEST_CASE("a restored breaker goes on where the saved one was") {
+  CircuitBreaker open(kInRow);
+  open_at_start(open);
+  CircuitBreaker restored(kInRow);
+  restored.restore(open.save());
+  CHECK(restored.state() == BreakerState::open);
+  CHECK(restored.times_opened() == 1);
+  CHECK(restored.time_to_probe(kStart) == 2s);
+  CHECK_FALSE(restored.allow(kStart + 1s).is_given());
+  CHECK(restored.allow(kStart + 2s).is_given());
+
+  CircuitBreaker failing(kInRow);
+  play(failing, "ff");
+  CircuitBreaker next(kInRow);
+  next.restore(failing.save());
+  play(next, "f");
+  CHECK(next.state() == BreakerState::open);
+}
+
+TEST_CASE("a restored breaker is open no longer than its settings allow") {
+  CircuitBreaker breaker(kInRow);
+  breaker.restore({.state = BreakerState::open, .changed_at = kStart, .open_for = 1000h});
+  CHECK(breaker.time_to_probe(kStart) == kInRow.open_cap);
+}
