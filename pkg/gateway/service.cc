@@ -3,6 +3,7 @@
 #include "pkg/aio/connect.hh"
 #include "pkg/daemon/log.hh"
 #include "pkg/gateway/handover.hh"
+#include "pkg/gateway/saved_state.hh"
 
 namespace weir::gateway {
 
@@ -13,6 +14,7 @@ namespace {
 // Names of what another process takes over.
 constexpr const char* kLimits = "limits";
 constexpr const char* kBreakers = "breakers";
+constexpr const char* kGateway = "gateway";
 
 }  // namespace
 
@@ -75,6 +77,7 @@ std::vector<daemon::StateBlob> Service::export_state() {
   std::vector<daemon::StateBlob> blobs;
   blobs.push_back({kLimits, limits_->save()});
   blobs.push_back({kBreakers, save_breakers(upstreams_.upstreams())});
+  blobs.push_back({kGateway, save_state(*snapshot_, listeners_)});
   return blobs;
 }
 
@@ -82,6 +85,7 @@ void Service::import_state(std::vector<daemon::StateBlob> blobs) {
   for (const daemon::StateBlob& blob : blobs) {
     Result<> imported;
     if (blob.name == kLimits) imported = import_limits(blob.bytes);
+    if (blob.name == kGateway) imported = import_gateway(blob.bytes);
     if (blob.name == kBreakers) imported = restore_breakers(blob.bytes, upstreams_.upstreams());
     if (!imported) log::warn("begins without", {{"state", blob.name}, {"reason", imported.error().message}});
   }
@@ -96,6 +100,15 @@ Result<> Service::import_limits(std::string_view saved) {
   auto adopted = adopt(config);
   if (!adopted) std::swap(limits_, *restored);  // the rules that are still in force are bound to it
   return adopted;
+}
+
+// Sticky cookies are signed with the secrets that came.
+Result<> Service::import_gateway(std::string_view saved) {
+  auto restored = restore_state(saved, *snapshot_, listeners_);
+  upstreams_.forget();
+  const Config config = snapshot_->config;
+  auto adopted = adopt(config);
+  return restored ? adopted : restored;
 }
 
 void Service::reopen_files() {

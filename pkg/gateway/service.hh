@@ -35,6 +35,7 @@ class Service final : public daemon::Service {
   Service(daemon::Frame& frame, const Config& config);
   Result<> adopt(const Config& config);
   Result<> import_limits(std::string_view saved);
+  Result<> import_gateway(std::string_view saved);
   Result<std::shared_ptr<daemon::EventSink>> open_events(const daemon::EventTarget& target);
   void register_metrics();
   uint64_t total_requests() const;

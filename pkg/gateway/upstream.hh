@@ -31,6 +31,7 @@ class UpstreamState {
   const std::string& name() const { return name_; }
   // What cookies are signed with where the config gives no secret.
   const std::string& secret() const { return secret_; }
+  void set_secret(std::string secret) { secret_ = std::move(secret); }  // for upstreams made from now on
 
   balance::Pool pool;
   resilience::Bulkhead bulkhead;
@@ -55,7 +56,7 @@ class UpstreamState {
   void retire_metrics(const std::string& id);
 
   const std::string name_;
-  const std::string secret_;
+  std::string secret_;
   metrics::Registry& metrics_;
   uint64_t& next_id_;
   resilience::BreakerSettings breaker_settings_;
@@ -90,6 +91,8 @@ class UpstreamRegistry {
   // All that live, for the status page, checks and discovery.
   std::vector<std::shared_ptr<Upstream>> upstreams() const;
   std::shared_ptr<Upstream> find(const std::string& name) const;
+  // Upstreams are made anew from now on, whatever their settings.
+  void forget() { upstreams_.clear(); }
 
  private:
   metrics::Registry& metrics_;

@@ -13,43 +13,13 @@ import threading
 
 import harness
 from harness import PROXY, Connection, ask, until
+from upgrading import Upgrading, is_alive, pids_serving
 
 MESSAGES = ("hello", "refused", "listening", "state", "prepared", "ready", "settled", "tunnel", "aborted")
 
 
-def pids_serving(log):
-    """The processes that became ready, oldest first."""
-    return [int(pid) for pid in re.findall(r"msg=ready .*pid=(\d+)", log)]
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-class Upgrading(harness.Proxy):
-    """A proxy whose process changes; all of them write to one log."""
-
-    def current(self):
-        return pids_serving(self.err())[-1]
-
-    def upgrade(self):
-        before = self.current()
-        done = self.err().count("take over done")
-        os.kill(before, signal.SIGUSR2)
-        until(lambda: self.err().count("take over done") > done, "the take over")
-        return before
-
-    def stop(self):
-        for pid in pids_serving(self.err())[1:]:
-            if is_alive(pid):
-                os.kill(pid, signal.SIGTERM)
-        super().stop()
-        for pid in pids_serving(self.err()):
-            until(lambda pid=pid: not is_alive(pid), "a process to end")
+class UpgradingProxy(Upgrading, harness.Proxy):
+    pass
 
 
 class Case(harness.Case):
@@ -59,7 +29,7 @@ class Case(harness.Case):
         return text.replace('listen = ["127.0.0.1:0"]', f"listen = [{listen}]", 1)
 
     def start(self, config, **more):
-        proxy = Upgrading(self.directory, config, **more)
+        proxy = UpgradingProxy(self.directory, config, **more)
         self.addCleanup(self._end_daemon, proxy)
         return proxy
 
