@@ -55,4 +55,14 @@ aio::Task<Result<aio::Stream>> dial(aio::Loop& loop, const Upstream& upstream, S
   co_return connected;
 }
 
+std::shared_ptr<const health::Opening> opening_of(const Upstream& upstream, const Server& server) {
+  auto opening = std::make_shared<health::Opening>();
+  if (upstream.settings.send_proxy == SendProxy::v1) transport::append_proxy_v1(opening->preamble, {});
+  if (upstream.settings.send_proxy == SendProxy::v2) transport::append_proxy_v2(opening->preamble, {});
+  opening->tls = upstream.tls;
+  if (upstream.tls) opening->tls_name = tls_name(upstream, server);
+  const bool says_something = upstream.tls || !opening->preamble.empty();
+  return says_something ? opening : nullptr;
+}
+
 }  // namespace weir::gateway

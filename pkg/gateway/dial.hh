@@ -13,4 +13,7 @@ namespace weir::gateway {
 aio::Task<Result<aio::Stream>> dial(aio::Loop& loop, const Upstream& upstream, Server& server,
                                     const Peer* client, aio::Deadline deadline);
 
+// What a health check's connection to it begins with; null: nothing.
+std::shared_ptr<const health::Opening> opening_of(const Upstream& upstream, const Server& server);
+
 }  // namespace weir::gateway

@@ -6,6 +6,7 @@
 #include "pkg/daemon/log.hh"
 #include "pkg/discovery/server_list.hh"
 #include "pkg/dns/watch.hh"
+#include "pkg/gateway/dial.hh"
 
 namespace weir::gateway {
 
@@ -137,7 +138,9 @@ void Supervision::set_probes() {
     const std::shared_ptr<const health::CheckSettings> settings(upstream, &upstream->settings.check);
     for (const auto& server : upstream->state->servers()) {
       const auto address = server->first_address();
-      if (address) probes.push_back({upstream->name + kSeparator + server->name(), *address, settings});
+      if (!address) continue;
+      probes.push_back(
+          {upstream->name + kSeparator + server->name(), *address, settings, opening_of(*upstream, *server)});
     }
   }
   checker_.set(probes);

@@ -265,6 +265,8 @@ void check_upstream(const UpstreamSection& section, const std::string& place, co
   }
   if (!is_hash_key(section.hash_key))
     report.error(place + ".hash_key", "use ip, path, header:NAME or cookie:NAME");
+  if (section.check.kind == health::CheckKind::http && section.protocol == UpstreamProtocol::h2)
+    report.error(place + ".check", "an http check speaks HTTP/1.1; with protocol h2 use tcp or a command");
   if (!http::is_token(section.sticky_cookie)) report.error(place + ".sticky_cookie", "not a cookie's name");
 }
 

@@ -16,8 +16,21 @@ std::string host_of(const Address& address) {
   return address.kind == Address::Kind::unix_path ? "localhost" : address.to_string();
 }
 
+aio::Task<Result<>> open(aio::Stream& stream, const Opening& opening, aio::Deadline deadline) {
+  if (!opening.preamble.empty()) {
+    auto sent = co_await stream.write(opening.preamble, deadline);
+    if (!sent) co_return sent;
+  }
+  if (!opening.tls) co_return Result<>{};
+  const aio::TlsTarget target(opening.tls_name);
+  auto agreed = co_await stream.start_tls(opening.tls, deadline, target);
+  if (!agreed) co_return std::unexpected(std::move(agreed.error()).context("TLS"));
+  co_return agreed;
+}
+
 // A text of its own where there is something to say beyond "healthy".
-aio::Task<Result<std::string>> ask(aio::Loop& loop, const CheckSettings& settings, Address server) {
+aio::Task<Result<std::string>> ask(aio::Loop& loop, const CheckSettings& settings, Address server,
+                                   std::shared_ptr<const Opening> opening) {
   const aio::Deadline deadline = loop.in(settings.timeout);
   if (settings.kind == CheckKind::none) co_return std::string();
   if (settings.kind == CheckKind::command) {
@@ -29,6 +42,10 @@ aio::Task<Result<std::string>> ask(aio::Loop& loop, const CheckSettings& setting
   }
   auto stream = co_await aio::connect(loop, server, deadline);
   if (!stream) co_return std::unexpected(std::move(stream.error()));
+  if (opening) {
+    const auto opened = co_await open(*stream, *opening, deadline);
+    if (!opened) co_return std::unexpected(opened.error());
+  }
   if (settings.kind == CheckKind::http) {
     const auto answered = co_await check_http(*stream, settings, host_of(server), deadline);
     if (!answered) co_return std::unexpected(answered.error());
@@ -59,9 +76,10 @@ std::vector<StatusRange> usual_status() {
   return {{200, 399}};
 }
 
-aio::Task<Verdict> check(aio::Loop& loop, const CheckSettings& settings, Address server) {
+aio::Task<Verdict> check(aio::Loop& loop, const CheckSettings& settings, Address server,
+                         std::shared_ptr<const Opening> opening) {
   const auto begin = MonotonicTime::clock::now();
-  auto answer = co_await ask(loop, settings, server);
+  auto answer = co_await ask(loop, settings, server, std::move(opening));
   Verdict verdict;
   verdict.latency = MonotonicTime::clock::now() - begin;
   verdict.healthy = answer.has_value();

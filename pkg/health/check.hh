@@ -1,12 +1,14 @@
 // One health check: whether a server works at this moment, and why not.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "pkg/aio/loop.hh"
 #include "pkg/aio/task.hh"
+#include "pkg/aio/tls.hh"
 #include "pkg/base/address.hh"
 
 namespace weir::health {
@@ -49,6 +51,14 @@ struct CheckSettings {
   bool operator==(const CheckSettings&) const = default;
 };
 
+// What a connection begins with before anything is asked.
+struct Opening {
+  std::string preamble;                        // a PROXY header, where the server wants one
+  std::shared_ptr<const aio::TlsContext> tls;  // null: in clear
+  std::string tls_name;                        // asked for and verified
+  bool operator==(const Opening&) const = default;
+};
+
 struct Verdict {
   bool healthy = false;
   // Why not, in words for people; of a command the first line it wrote, also when it was content.
@@ -58,6 +68,7 @@ struct Verdict {
 
 // `server` is an IP:PORT or unix:PATH; `settings` must outlive the task. CheckKind::none is content with
 // everything. A task that is cancelled gets a verdict that means nothing.
-aio::Task<Verdict> check(aio::Loop& loop, const CheckSettings& settings, Address server);
+aio::Task<Verdict> check(aio::Loop& loop, const CheckSettings& settings, Address server,
+                         std::shared_ptr<const Opening> opening = nullptr);
 
 }  // namespace weir::health

@@ -8,6 +8,15 @@ namespace weir::health {
 Checker::Checker(aio::Loop& loop, size_t most_at_a_time, OnVerdict on_verdict, Random random)
     : on_verdict_(std::move(on_verdict)), random_(random), free_places_(most_at_a_time), scope_(loop) {}
 
+namespace {
+
+bool is_same(const Probe& a, const Probe& b) {
+  const bool same_opening = a.opening && b.opening ? *a.opening == *b.opening : a.opening == b.opening;
+  return a.server == b.server && *a.settings == *b.settings && same_opening;
+}
+
+}  // namespace
+
 void Checker::set(const std::vector<Probe>& probes) {
   std::set<std::string> wanted;
   for (const Probe& probe : probes) {
@@ -22,7 +31,7 @@ void Checker::set(const std::vector<Probe>& probes) {
     if (!wanted.contains(probe.id)) continue;
     if (const auto found = entries_.find(probe.id); found != entries_.end()) {
       const Probe& present = found->second->probe;
-      if (present.server == probe.server && *present.settings == *probe.settings) continue;
+      if (is_same(present, probe)) continue;
       drop(probe.id);
     }
     auto entry = std::make_shared<Entry>(Entry{probe, nullptr});
@@ -53,7 +62,7 @@ aio::Task<> Checker::run(std::shared_ptr<Entry> entry) {
     const auto place = co_await take_place();
     if (!place) co_return;
     const uint64_t begin = loop.now_tick();
-    const Verdict verdict = co_await check(loop, settings, entry->probe.server);
+    const Verdict verdict = co_await check(loop, settings, entry->probe.server, entry->probe.opening);
     give_place_back();
     if (me.cancelled) co_return;
     on_verdict_(entry->probe.id, verdict);

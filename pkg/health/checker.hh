@@ -18,6 +18,7 @@ struct Probe {
   std::string id;  // the caller's name for it, one of a kind
   Address server;
   std::shared_ptr<const CheckSettings> settings;
+  std::shared_ptr<const Opening> opening = {};  // null: nothing
 };
 
 class Checker {
