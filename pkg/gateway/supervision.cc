@@ -67,6 +67,7 @@ void Supervision::adopt(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 aio::Task<> Supervision::run() {
+  for (const auto& upstream : snapshot_->upstreams) (void)upstream->state->pool.take_changes();
   for (;;) {
     evaluate(MonotonicTime::clock::now());
     set_probes();

@@ -17,7 +17,7 @@ class Supervision {
 
   // What to watch over from now on.
   void adopt(std::shared_ptr<const Snapshot> snapshot);
-  // Does it until it is cancelled; to be spawned once.
+  // Does it until it is cancelled; to be spawned once. How servers stand as it begins is no news.
   aio::Task<> run();
 
  private:
