@@ -15,7 +15,8 @@ std::string libuv_version() {
 
 struct Loop::Handles {
   uv_timer_t timer;
-  uv_idle_t idle;
+  uv_idle_t idle;    // before the poll, which doesn't wait while this is active
+  uv_check_t check;  // behind the poll
   uv_async_t async;
   std::mutex mutex;
   std::vector<std::function<void()>> posted;  // guarded by mutex
@@ -39,18 +40,21 @@ Loop::Loop() : uv_(new uv_loop_s), handles_(new Handles) {
   wheel_ = std::make_unique<TimerWheel>(uv_now(uv_.get()));
   uv_timer_init(uv_.get(), &handles_->timer);
   uv_idle_init(uv_.get(), &handles_->idle);
+  uv_check_init(uv_.get(), &handles_->check);
   const auto on_async = [](uv_async_t* handle) {
     for (const auto& function : static_cast<Loop*>(handle->data)->handles_->take_posted()) function();
   };
   if (uv_async_init(uv_.get(), &handles_->async, on_async) != 0) abort();
   handles_->timer.data = this;
   handles_->idle.data = this;
+  handles_->check.data = this;
   handles_->async.data = this;
 }
 
 Loop::~Loop() {
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->timer), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->idle), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&handles_->check), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->async), nullptr);
   uv_.reset();
 }
@@ -106,15 +110,39 @@ void Loop::schedule_wheel() {
 
 void Loop::defer(std::coroutine_handle<> handle) {
   ready_.push_back(handle);
-  if (ready_.size() > 1) return;
-  // An active idle handle makes libuv poll without waiting and call back in the same turn.
-  uv_idle_start(&handles_->idle, [](uv_idle_t* idle) { static_cast<Loop*>(idle->data)->run_ready(); });
+  if (!runs_ready_) expect_ready();
 }
 
+void Loop::defer_to_next_turn(std::coroutine_handle<> handle) {
+  next_turn_.push_back(handle);
+  if (!runs_ready_) expect_ready();
+}
+
+void Loop::expect_ready() {
+  uv_idle_start(&handles_->idle, [](uv_idle_t* idle) {
+    auto& loop = *static_cast<Loop*>(idle->data);
+    loop.ready_.insert(loop.ready_.end(), loop.next_turn_.begin(), loop.next_turn_.end());
+    loop.next_turn_.clear();
+    loop.run_ready();
+  });
+  uv_check_start(&handles_->check, [](uv_check_t* check) { static_cast<Loop*>(check->data)->run_ready(); });
+}
+
+// What became ready in a poll goes on right behind it: without the check handle each wake of one task by
+// another would cost a poll, a system call. What those wake in turn follows at once, for some rounds; then
+// sockets and timers have their turn.
 void Loop::run_ready() {
+  constexpr int kMostRounds = 8;
   uv_idle_stop(&handles_->idle);
-  const auto batch = std::exchange(ready_, {});
-  for (const auto handle : batch) handle.resume();
+  uv_check_stop(&handles_->check);
+  runs_ready_ = true;
+  for (int round = 0; round < kMostRounds && !ready_.empty(); ++round) {
+    std::swap(ready_, running_);
+    for (const auto handle : running_) handle.resume();
+    running_.clear();
+  }
+  runs_ready_ = false;
+  if (!ready_.empty() || !next_turn_.empty()) expect_ready();
 }
 
 }  // namespace weir::aio

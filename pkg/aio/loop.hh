@@ -62,6 +62,7 @@ class Loop {
   void arm(Timer& timer, Deadline deadline);
   void disarm(Timer& timer) { wheel_->disarm(timer); }
   void defer(std::coroutine_handle<> handle);
+  void defer_to_next_turn(std::coroutine_handle<> handle);  // behind what sockets and timers bring until then
   BufferPool& buffers() { return buffers_; }
   PipePool& pipes() { return pipes_; }
   uv_loop_s* uv() { return uv_.get(); }
@@ -72,6 +73,7 @@ class Loop {
     void operator()(uv_loop_s* loop) const;
   };
 
+  void expect_ready();
   void run_ready();
   void schedule_wheel();
 
@@ -81,6 +83,9 @@ class Loop {
   std::unique_ptr<TimerWheel> wheel_;
   std::unique_ptr<Handles> handles_;
   std::vector<std::coroutine_handle<>> ready_;
+  std::vector<std::coroutine_handle<>> running_;  // of run_ready()
+  std::vector<std::coroutine_handle<>> next_turn_;
+  bool runs_ready_ = false;
   uint64_t wake_tick_ = TimerWheel::kNoTick;  // when the wheel is to be advanced next
 };
 

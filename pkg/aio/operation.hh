@@ -117,7 +117,7 @@ class Yield final : public Operation {
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
     if (!start(handle, *handle.promise().context, Deadline::never())) return false;
-    resume_later();
+    loop().defer_to_next_turn(finish());
     return true;
   }
   void await_resume() const {}
