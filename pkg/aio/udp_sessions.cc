@@ -2,7 +2,16 @@
 
 #include <chrono>
 
+#include "pkg/aio/operation.hh"
+
 namespace weir::aio {
+namespace {
+
+uint64_t to_ticks(Duration duration) {
+  return static_cast<uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+}
+
+}  // namespace
 
 Result<std::unique_ptr<UdpSessions>> UdpSessions::open(Loop& loop, Descriptor socket, Settings settings,
                                                        Hooks hooks) {
@@ -13,6 +22,29 @@ Result<std::unique_ptr<UdpSessions>> UdpSessions::open(Loop& loop, Descriptor so
 }
 
 Task<> UdpSessions::run() {
+  receiving_.spawn(receive());
+  co_await receiving_.join();
+  co_await wait_for_quiet();
+  co_await answers_.close();
+}
+
+void UdpSessions::drain(Duration quiet) {
+  drains_after_ = quiet;
+  receiving_.cancel();
+}
+
+Task<> UdpSessions::wait_for_quiet() {
+  constexpr auto kRound = std::chrono::milliseconds(50);
+  while (drains_after_ && !sessions_.empty()) {
+    for (const auto& [client, session] : sessions_) {
+      if (session->last_tick + to_ticks(*drains_after_) <= loop_.now_tick()) session->task->cancel();
+    }
+    const auto slept = co_await sleep_until(loop_.in(kRound));
+    if (!slept) co_return;
+  }
+}
+
+Task<> UdpSessions::receive() {
   for (;;) {
     const auto received = co_await listener_.receive(batch_, Deadline::never());
     if (!received && received.error().code == Errc::cancelled) break;
@@ -25,7 +57,6 @@ Task<> UdpSessions::run() {
       rest = rest.subspan(count);
     }
   }
-  co_await answers_.close();
 }
 
 void UdpSessions::pass_on(std::span<const Datagram> of_one_client) {
@@ -39,11 +70,14 @@ void UdpSessions::pass_on(std::span<const Datagram> of_one_client) {
   const auto result = session->socket.send(of_one_client);
   counts_.to_server += result.sent;
   counts_.dropped += result.dropped;
-  for (const Datagram& datagram : of_one_client) counts_.bytes_to_server += datagram.bytes.size();
+  size_t bytes = 0;
+  for (const Datagram& datagram : of_one_client) bytes += datagram.bytes.size();
+  counts_.bytes_to_server += bytes;
+  session->facts.bytes_to_server += bytes;
   if (result.error == 0) return;
   // An earlier datagram was answered by ICMP. Sending has taken the error off the socket, so the task that
   // waits for answers would never see it.
-  count_failure(session->client, session->server, fail_errno("sending", result.error).error());
+  count_failure(session->facts, fail_errno("sending", result.error).error());
   forget(*session);
   session->task->cancel();
 }
@@ -55,15 +89,17 @@ UdpSessions::Session* UdpSessions::session_of(const Datagram& first) {
 
 UdpSessions::Session* UdpSessions::open_session(const Datagram& first) {
   if (sessions_.size() >= settings_.most) return nullptr;
-  const auto server = hooks_.choose_server(first.peer);
-  if (!server) return nullptr;
-  auto socket = DatagramSocket::connect(loop_, *server);
+  auto choice = hooks_.choose_server(first.peer);
+  if (!choice) return nullptr;
+  Facts facts{first.peer, std::move(*choice)};
+  auto socket = DatagramSocket::connect(loop_, facts.choice.server);
   if (!socket) {
-    count_failure(first.peer, *server, socket.error());
+    count_failure(facts, socket.error());
+    end(facts);
     return nullptr;
   }
-  auto session = std::make_unique<Session>(
-      Session{first.peer, first.local, *server, std::move(*socket), loop_.now_tick()});
+  auto session =
+      std::make_unique<Session>(Session{std::move(facts), first.local, std::move(*socket), loop_.now_tick()});
   Session* opened = session.get();
   sessions_.emplace(first.peer, opened);
   ++counts_.sessions;
@@ -75,48 +111,55 @@ Task<> UdpSessions::carry_answers(std::unique_ptr<Session> session) {
   TaskContext& me = co_await this_task();
   session->task = &me;
   for (;;) {
-    const auto idle = std::chrono::ceil<std::chrono::milliseconds>(settings_.idle_timeout).count();
-    const uint64_t quiet_tick = session->last_tick + static_cast<uint64_t>(idle);
+    const uint64_t idle = to_ticks(settings_.idle_timeout);
+    const uint64_t quiet_tick = session->last_tick + idle;
     const auto received = co_await session->socket.receive(batch_, Deadline::at(quiet_tick));
     if (received) {
       answer(*session);
       continue;
     }
     const Errc code = received.error().code;
-    if (code == Errc::timed_out && session->last_tick + static_cast<uint64_t>(idle) > loop_.now_tick()) {
+    if (code == Errc::timed_out && session->last_tick + idle > loop_.now_tick()) {
       continue;  // the client was busy meanwhile
     }
     if (code != Errc::timed_out && code != Errc::cancelled) {
-      count_failure(session->client, session->server, received.error());
+      count_failure(session->facts, received.error());
     }
     break;
   }
   forget(*session);
-  if (hooks_.on_end) hooks_.on_end(session->client, session->server);
+  end(session->facts);
 }
 
 void UdpSessions::answer(Session& session) {
   session.last_tick = loop_.now_tick();
+  if (!std::exchange(session.is_answered, true) && hooks_.on_first_answer)
+    hooks_.on_first_answer(session.facts);
   const auto answers = batch_.datagrams();
   outgoing_.assign(answers.begin(), answers.end());
   for (Datagram& datagram : outgoing_) {
-    datagram.peer = session.client;
+    datagram.peer = session.facts.client;
     datagram.local = session.local;
     counts_.bytes_to_client += datagram.bytes.size();
+    session.facts.bytes_to_client += datagram.bytes.size();
   }
   const auto result = listener_.send(outgoing_);
   counts_.to_client += result.sent;
   counts_.dropped += result.dropped;
 }
 
-void UdpSessions::count_failure(const Endpoint& client, const Address& server, const Error& error) {
+void UdpSessions::count_failure(const Facts& session, const Error& error) {
   ++counts_.failures;
-  if (hooks_.on_failure) hooks_.on_failure(client, server, error);
+  if (hooks_.on_failure) hooks_.on_failure(session, error);
+}
+
+void UdpSessions::end(const Facts& session) {
+  if (hooks_.on_end) hooks_.on_end(session);
 }
 
 // The client may have a new session already.
 void UdpSessions::forget(const Session& session) {
-  const auto found = sessions_.find(session.client);
+  const auto found = sessions_.find(session.facts.client);
   if (found != sessions_.end() && found->second == &session) sessions_.erase(found);
 }
 

@@ -21,14 +21,30 @@ class UdpSessions {
     size_t most = 4096;
   };
 
-  // Called on the loop's thread; none of them may call back into this object.
+  // The server for a session, with what its chooser wants to keep as long as the session lives.
+  struct Choice {
+    Address server;
+    std::shared_ptr<void> companion;
+  };
+
+  // A session as its hooks see it.
+  struct Facts {
+    Endpoint client;
+    Choice choice;
+    uint64_t bytes_to_server = 0;
+    uint64_t bytes_to_client = 0;
+  };
+
+  // Called on the loop's thread; none of them may call back into this object. All but the first may be empty.
   struct Hooks {
-    // The server for a new session; nothing drops the datagram.
-    std::function<std::optional<Address>(const Endpoint& client)> choose_server;
+    // For a new session; nothing drops the datagram.
+    std::function<std::optional<Choice>(const Endpoint& client)> choose_server;
+    // The server has sent something, for the first time in this session.
+    std::function<void(const Facts& session)> on_first_answer;
     // A server could not be reached, by ICMP or for want of a socket. Its session has ended, so that the
     // client's next datagram chooses anew.
-    std::function<void(const Endpoint& client, const Address& server, const Error& error)> on_failure;
-    std::function<void(const Endpoint& client, const Address& server)> on_end;  // of every session
+    std::function<void(const Facts& session, const Error& error)> on_failure;
+    std::function<void(const Facts& session)> on_end;  // once for every choice
   };
 
   struct Counts {
@@ -48,6 +64,8 @@ class UdpSessions {
 
   // Serves until it is cancelled, then ends all sessions.
   Task<> run();
+  // Takes no more from clients: run() ends when no session's server has sent anything for `quiet`.
+  void drain(Duration quiet);
 
   // New values are in force at once; sessions beyond a smaller `most` stay.
   void set(Settings settings) { settings_ = settings; }
@@ -56,12 +74,12 @@ class UdpSessions {
 
  private:
   struct Session {
-    Endpoint client;
+    Facts facts;
     IpAddress local;  // where the client wrote to
-    Address server;
     DatagramSocket socket;
     uint64_t last_tick;           // when something passed
     TaskContext* task = nullptr;  // that carries its answers
+    bool is_answered = false;
   };
 
   UdpSessions(Loop& loop, DatagramSocket listener, Settings settings, Hooks hooks)
@@ -69,14 +87,18 @@ class UdpSessions {
         listener_(std::move(listener)),
         settings_(settings),
         hooks_(std::move(hooks)),
+        receiving_(loop),
         answers_(loop) {}
 
+  Task<> receive();
+  Task<> wait_for_quiet();
   Session* session_of(const Datagram& first);
   Session* open_session(const Datagram& first);
   void pass_on(std::span<const Datagram> of_one_client);
   Task<> carry_answers(std::unique_ptr<Session> session);
   void answer(Session& session);
-  void count_failure(const Endpoint& client, const Address& server, const Error& error);
+  void count_failure(const Facts& session, const Error& error);
+  void end(const Facts& session);
   void forget(const Session& session);
 
   Loop& loop_;
@@ -87,7 +109,9 @@ class UdpSessions {
   DatagramBatch batch_;  // of whoever has just been woken
   std::vector<Datagram> outgoing_;
   std::unordered_map<Endpoint, Session*, EndpointHash> sessions_;  // owned by their tasks
+  Scope receiving_;
   Scope answers_;
+  std::optional<Duration> drains_after_;  // quiet; nothing: it does not drain
 };
 
 }  // namespace weir::aio

@@ -27,7 +27,7 @@ std::string_view to_string(Listener::Refusal refusal) {
 
 Listener::Refusal Listener::admit(const Peer& peer, limit::Time now) const {
   const uint64_t most = settings.max_connections;
-  if (most != 0 && state->connections.load(std::memory_order_relaxed) >= most) return Refusal::full;
+  if (most != 0 && state->connections.load(std::memory_order_relaxed) > most) return Refusal::full;
   if (!peer.has_address) return Refusal::none;
   const bool is_allowed = settings.allow.empty() || contains(settings.allow, peer.address);
   if (!is_allowed || contains(settings.deny, peer.address)) return Refusal::denied;
@@ -37,6 +37,23 @@ Listener::Refusal Listener::admit(const Peer& peer, limit::Time now) const {
   limit::KeyBuilder key(*rate);
   key.add({reinterpret_cast<const char*>(client.bytes().data()), client.bytes().size()});
   return rate->decide(key.finish(), now).allowed ? Refusal::none : Refusal::rate;
+}
+
+bool Listener::let_in(const Peer& peer, limit::Time now) const {
+  switch (admit(peer, now)) {
+    case Refusal::none:
+      return true;
+    case Refusal::denied:
+      metrics->denied->add();
+      return false;
+    case Refusal::rate:
+      metrics->rate->add();
+      return false;
+    case Refusal::full:
+      metrics->full->add();
+      return false;
+  }
+  return true;
 }
 
 const Destination* Listener::find(std::string_view server_name) const {

@@ -45,9 +45,12 @@ struct Listener {
   std::unique_ptr<limit::Limiter> rate;                     // null: none
   std::shared_ptr<ListenerState> state;
   std::shared_ptr<ListenerMetrics> metrics;
+  std::shared_ptr<UdpMetrics> udp_metrics;  // null: of another mode
 
   enum class Refusal { none, denied, rate, full };
+  // Whether a client may come in that an Admission counts already.
   Refusal admit(const Peer& peer, limit::Time now) const;
+  bool let_in(const Peer& peer, limit::Time now) const;  // the same, with a refusal counted
   // Where a TLS connection for this name goes; null: nowhere.
   const Destination* find(std::string_view server_name) const;
 };

@@ -1,6 +1,9 @@
 #include "pkg/gateway/listener_section.hh"
 
 namespace weir::gateway {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 using Table = config::Table<ListenerSection>;
@@ -18,6 +21,12 @@ void add_mode_keys(Table& t) {
       .doc(
           "For mode sni: names and their upstreams, { \"a.example\" = \"a\", \"*.b.example\" = \"b\" }. "
           "What is not among them goes to upstream, or is closed where there is none.");
+  t.key("udp_timeout", &ListenerSection::udp_timeout)
+      .bounds(1ms, 24h)
+      .doc(
+          "For mode udp: how long a client and its server may both be silent until their session ends. "
+          "There, "
+          "sessions are what connection_rate and max_connections count.");
 }
 
 void add_admission_keys(Table& t) {

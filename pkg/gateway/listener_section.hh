@@ -33,6 +33,7 @@ struct ListenerSection {
   std::vector<Cidr> deny;
   std::optional<limit::Rate> connection_rate;
   uint64_t max_connections = 0;
+  Duration udp_timeout = std::chrono::seconds(60);
   std::optional<daemon::TlsListenerSection> tls;
 };
 

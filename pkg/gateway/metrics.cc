@@ -31,9 +31,10 @@ std::shared_ptr<RouteMetrics> make_route_metrics(metrics::Registry& registry, co
 std::shared_ptr<ListenerMetrics> make_listener_metrics(metrics::Registry& registry,
                                                        const std::string& listener) {
   const auto refused = [&](const char* reason) {
-    return registry.counter("weir_listener_refused_total",
-                            "Connections closed at once, by what they exceeded.",
-                            {{"listener", listener}, {"reason", reason}});
+    return registry.counter(
+        "weir_listener_refused_total",
+        "Connections closed and clients' datagrams dropped at once, by what they exceeded.",
+        {{"listener", listener}, {"reason", reason}});
   };
   const auto handshakes = [&](const char* result) {
     return registry.counter("weir_tls_handshakes_total", "TLS handshakes with clients.",
@@ -41,12 +42,33 @@ std::shared_ptr<ListenerMetrics> make_listener_metrics(metrics::Registry& regist
   };
   auto made = std::make_shared<ListenerMetrics>();
   made->connections =
-      registry.counter("weir_listener_connections_total", "Connections accepted.", {{"listener", listener}});
+      registry.counter("weir_listener_connections_total", "Connections accepted, UDP sessions opened.",
+                       {{"listener", listener}});
   made->denied = refused("denied");
   made->rate = refused("rate");
   made->full = refused("full");
   made->handshakes = handshakes("ok");
   made->failed_handshakes = handshakes("failed");
+  return made;
+}
+
+std::shared_ptr<UdpMetrics> make_udp_metrics(metrics::Registry& registry, const std::string& listener) {
+  const auto datagrams = [&](const char* result) {
+    return registry.counter("weir_udp_datagrams_total", "Datagrams, by what became of them.",
+                            {{"listener", listener}, {"result", result}});
+  };
+  const auto bytes = [&](const char* result) {
+    return registry.counter("weir_udp_bytes_total", "Bytes in datagrams that were passed on.",
+                            {{"listener", listener}, {"result", result}});
+  };
+  auto made = std::make_shared<UdpMetrics>();
+  made->open = registry.gauge("weir_udp_sessions", "Sessions that are open.", {{"listener", listener}});
+  made->to_server = datagrams("to_server");
+  made->to_client = datagrams("to_client");
+  made->bytes_to_server = bytes("to_server");
+  made->bytes_to_client = bytes("to_client");
+  made->refused = datagrams("refused");
+  made->dropped = datagrams("dropped");
   return made;
 }
 

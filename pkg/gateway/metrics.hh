@@ -36,6 +36,19 @@ struct ListenerMetrics {
 std::shared_ptr<ListenerMetrics> make_listener_metrics(metrics::Registry& registry,
                                                        const std::string& listener);
 
+// What a listener of datagrams counts beside.
+struct UdpMetrics {
+  std::shared_ptr<metrics::Gauge> open;  // sessions
+  std::shared_ptr<metrics::Counter> to_server;
+  std::shared_ptr<metrics::Counter> to_client;
+  std::shared_ptr<metrics::Counter> bytes_to_server;
+  std::shared_ptr<metrics::Counter> bytes_to_client;
+  std::shared_ptr<metrics::Counter> refused;  // of clients that got no session
+  std::shared_ptr<metrics::Counter> dropped;  // not taken by the kernel
+};
+
+std::shared_ptr<UdpMetrics> make_udp_metrics(metrics::Registry& registry, const std::string& listener);
+
 struct RuleMetrics {
   std::shared_ptr<metrics::Counter> passed;
   std::shared_ptr<metrics::Counter> delayed;

@@ -1,8 +1,7 @@
 // Connections that are passed on whole: chosen a server for, connected, and carried until they end.
 
-#include "pkg/base/json.hh"
-#include "pkg/daemon/log.hh"
 #include "pkg/gateway/bulkhead_queue.hh"
+#include "pkg/gateway/connection_event.hh"
 #include "pkg/gateway/dial.hh"
 #include "pkg/gateway/server_choice.hh"
 #include "pkg/gateway/worker.hh"
@@ -21,37 +20,6 @@ aio::Task<std::optional<std::string>> read_server_name(aio::Stream& client, aio:
     const auto received = co_await client.read_more(deadline);
     if (!received || *received == 0) co_return std::nullopt;
   }
-}
-
-// What a connection's event tells.
-struct ConnectionRecord {
-  MonotonicTime start;
-  std::string_view upstream;
-  std::string server_name;
-  std::string server;
-  std::string reason;
-  uint64_t bytes_in = 0;
-  uint64_t bytes_out = 0;
-};
-
-void append_connection_event(std::string& out, const Arrival& arrival, const ConnectionRecord& record) {
-  const std::chrono::duration<double> taken = MonotonicTime::clock::now() - record.start;
-  JsonWriter json(out);
-  json.begin_object();
-  std::string now;
-  append_rfc3339(now, WallTime::clock::now());
-  json.key("time").string(now);
-  json.key("listener").string(arrival.listener->name);
-  if (arrival.peer.has_address) json.key("client").string(arrival.peer.address.to_string());
-  if (!record.server_name.empty()) json.key("server_name").string(record.server_name);
-  json.key("upstream").string(record.upstream);
-  json.key("server").string(record.server);
-  json.key("bytes_in").number(record.bytes_in);
-  json.key("bytes_out").number(record.bytes_out);
-  json.key("seconds").number(taken.count(), 6);
-  json.key("reason").string(record.reason);
-  json.end_object();
-  out += '\n';
 }
 
 // A server that takes the connection; one that refuses it, or is too slow, is passed over. Nothing of the
@@ -124,11 +92,7 @@ aio::Task<> Worker::relay(aio::Stream& client, const Arrival& arrival) {
     record.upstream = upstream->name;
     co_await carry(*this, client, arrival, *upstream, record);
   }
-  if (!record.reason.empty())
-    log::info("connection closed", {{"listener", listener.name},
-                                    {"upstream", std::string(record.upstream)},
-                                    {"server", record.server},
-                                    {"reason", record.reason}});
+  log_connection_end(arrival, record);
   if (std::string* out = events()) {
     append_connection_event(*out, arrival, record);
     flush_events();

@@ -71,19 +71,7 @@ aio::Task<bool> Worker::let_in(aio::Stream& client, Arrival& arrival) {
     if (!taken) co_return false;
   }
   const auto now = static_cast<limit::Time>(MonotonicTime::clock::now().time_since_epoch().count());
-  switch (listener.admit(arrival.peer, now)) {
-    case Listener::Refusal::none:
-      break;
-    case Listener::Refusal::denied:
-      listener.metrics->denied->add();
-      co_return false;
-    case Listener::Refusal::rate:
-      listener.metrics->rate->add();
-      co_return false;
-    case Listener::Refusal::full:
-      listener.metrics->full->add();
-      co_return false;
-  }
+  if (!listener.let_in(arrival.peer, now)) co_return false;
   if (!listener.tls) co_return true;
   const auto agreed = co_await client.start_tls(listener.tls, deadline);
   (agreed ? listener.metrics->handshakes : listener.metrics->failed_handshakes)->add();

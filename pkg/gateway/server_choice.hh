@@ -30,6 +30,8 @@ class ServerChoice {
   // How it went, for the breaker and the pool. A choice that is dropped without says nothing.
   void succeeded(const Upstream& upstream, Duration latency, MonotonicTime now);
   void failed(const Upstream& upstream, Duration latency, MonotonicTime now);
+  // Nothing speaks against the server, which is all that is known: for the breaker only.
+  void accepted(MonotonicTime now) { permit_.success(now); }
   void abandon() { permit_.abandon(); }
 
  private:

@@ -146,6 +146,7 @@ Result<> Builder::make_listener(const ListenerSection& section, Listener& out) {
   out.name = section.name;
   out.settings = section;
   out.metrics = make_listener_metrics(parts_.registry, section.name.empty() ? "server" : section.name);
+  if (section.mode == ListenerMode::udp) out.udp_metrics = make_udp_metrics(parts_.registry, section.name);
   out.state = parts_.listeners[section.name];
   out.router = make_router(config_, section.name, out.routes);
   if (section.mode != ListenerMode::http && !section.upstream.empty())

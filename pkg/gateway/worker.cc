@@ -23,6 +23,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<dae
   const auto own = std::make_shared<std::shared_ptr<const Snapshot>>(std::move(snapshot));
   snapshot_ = std::shared_ptr<const Snapshot>(own, own->get());
   events_ = std::move(events);
+  for (const auto& [at, relay] : relays_) relay->adopt();
   views_.clear();  // those of upstreams that are no more among them
 }
 
@@ -82,6 +83,7 @@ void Worker::hand_over_events() {
 aio::Task<> Worker::tick() {
   for (;;) {
     const auto slept = co_await aio::sleep_until(loop().in(100ms));
+    for (const auto& [at, relay] : relays_) relay->tick();
     hand_over_events();
     if (!slept) break;
     for (auto& [id, pool] : pools_) pool.prune(loop().in(0ms));

@@ -15,6 +15,7 @@
 #include "pkg/gateway/idle_list.hh"
 #include "pkg/gateway/mirror.hh"
 #include "pkg/gateway/pool.hh"
+#include "pkg/gateway/relay_udp.hh"
 #include "pkg/http/h2_server.hh"
 #include "pkg/http/write.hh"
 
@@ -28,6 +29,8 @@ class Worker final : public daemon::WorkerService {
   ~Worker() override;
 
   aio::Task<> serve(aio::Stream client, daemon::ListenPointPtr at) override;
+  void serve_datagrams(daemon::ListenPointPtr at, aio::Descriptor socket) override;
+  aio::Task<> stop_datagrams(daemon::ListenPointPtr at) override;
   void on_drain() override;
   void release_tunnels(std::function<void(daemon::PassedTunnel)> sink, std::function<void()> done) override;
   aio::Task<> adopt_tunnel(daemon::PassedTunnel passed) override;
@@ -37,8 +40,10 @@ class Worker final : public daemon::WorkerService {
   // A reload, on this worker's thread: requests that begin from now on see the new snapshot.
   void adopt(std::shared_ptr<const Snapshot> snapshot, std::shared_ptr<daemon::EventSink> events);
 
-  // For exchanges.
+  // For exchanges and relays.
   aio::Loop& loop() { return frame_.loop(); }
+  const Snapshot& snapshot() const { return *snapshot_; }
+  std::shared_ptr<const Snapshot> share_snapshot() const { return snapshot_; }
   bool is_draining() const { return frame_.is_draining(); }
   Pool& pool(const Server& server) { return pools_[server.id()]; }
   H2Pool& h2_pool(const Server& server) { return h2_pools_[server.id()]; }
@@ -88,6 +93,7 @@ class Worker final : public daemon::WorkerService {
     balance::Pool::Reader reader;
   };
   std::unordered_map<const UpstreamState*, HeldView> views_;
+  std::unordered_map<daemon::ListenPointPtr, std::unique_ptr<UdpRelay>> relays_;  // that receive
   std::vector<std::unique_ptr<Exchange>> free_exchanges_;
   IdleList idle_;
   std::vector<http::H2ServerSession*> h2_clients_;

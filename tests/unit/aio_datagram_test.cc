@@ -78,21 +78,25 @@ struct Relay {
   std::vector<Address> servers;
   size_t chosen = 0;
   std::vector<Error> failures;
+  size_t answered = 0;
   size_t ended = 0;
+  size_t bytes_of_ended = 0;
 
   Relay(Loop& on, UdpSessions::Settings settings) : loop(on), first(bound(on)), second(bound(on)) {
     servers = {address_of(first), address_of(second)};
     Descriptor socket = bound_socket();
     address = *local_address(socket.get());
     UdpSessions::Hooks hooks;
-    hooks.choose_server = [this](const Endpoint&) -> std::optional<Address> {
+    hooks.choose_server = [this](const Endpoint&) -> std::optional<UdpSessions::Choice> {
       if (servers.empty()) return std::nullopt;
-      return servers[chosen++ % servers.size()];
+      return UdpSessions::Choice{servers[chosen++ % servers.size()], nullptr};
     };
-    hooks.on_failure = [this](const Endpoint&, const Address&, const Error& error) {
-      failures.push_back(error);
+    hooks.on_first_answer = [this](const UdpSessions::Facts&) { ++answered; };
+    hooks.on_failure = [this](const UdpSessions::Facts&, const Error& error) { failures.push_back(error); };
+    hooks.on_end = [this](const UdpSessions::Facts& session) {
+      ++ended;
+      bytes_of_ended += session.bytes_to_server + session.bytes_to_client;
     };
-    hooks.on_end = [this](const Endpoint&, const Address&) { ++ended; };
     sessions = std::move(*UdpSessions::open(loop, std::move(socket), settings, std::move(hooks)));
     scope.spawn(sessions->run());
     scope.spawn(serve(first, "first"));
@@ -240,6 +244,49 @@ TEST_CASE("a session ends when nothing has passed for the idle timeout, and not 
     CHECK(relay.sessions->size() == 1);
     const auto all_ended = [&] { return relay.ended == 2; };
     co_await wait_until(loop, all_ended);
+    CHECK(relay.sessions->size() == 0);
+    co_await relay.scope.close();
+  });
+}
+
+TEST_CASE("what a session has carried is told when it ends") {
+  run([](Loop& loop) -> Task<> {
+    Relay relay(loop, {});
+    DatagramBatch batch;
+    DatagramSocket client = connected(loop, relay.address);
+    for (int i = 0; i < 2; ++i) {
+      send_text(client, "abc");
+      const std::string answer = co_await receive_text(loop, client, batch);
+      CHECK(answer == "first:abc");
+    }
+    co_await relay.scope.close();
+    CHECK(relay.answered == 1);
+    CHECK(relay.ended == 1);
+    CHECK(relay.bytes_of_ended == 2 * (3 + 9));
+  });
+}
+
+TEST_CASE("draining takes nothing new, passes on what servers still send, and ends in their silence") {
+  run([](Loop& loop) -> Task<> {
+    Relay relay(loop, {});
+    DatagramSocket slow = bound(loop);
+    relay.servers = {address_of(slow)};
+    DatagramBatch batch;
+    DatagramSocket client = connected(loop, relay.address);
+    DatagramSocket late = connected(loop, relay.address);
+    send_text(client, "x");
+    const auto asked = co_await slow.receive(batch, loop.in(5s));
+    REQUIRE(asked);
+    const Endpoint from = batch.datagrams()[0].peer;
+    relay.sessions->drain(200ms);
+    send_text(late, "y");
+    const Datagram answer{from, {}, "answer"};
+    CHECK(slow.send({&answer, 1}).sent == 1);
+    const std::string received = co_await receive_text(loop, client, batch);
+    CHECK(received == "answer");
+    const auto ended = [&] { return relay.ended == 1; };
+    co_await wait_until(loop, ended);
+    CHECK(relay.sessions->counts().sessions == 1);
     CHECK(relay.sessions->size() == 0);
     co_await relay.scope.close();
   });
