@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "pkg/daemon/rate_history.hh"
+#include "pkg/gateway/server_rates.hh"
+#include "pkg/gateway/split_api.hh"
+#include "pkg/gateway/upstream_api.hh"
 #include "pkg/gateway/worker.hh"
 
 namespace weir::gateway {
@@ -20,6 +23,7 @@ class Service final : public daemon::Service {
 
   std::unique_ptr<daemon::WorkerService> start_worker(daemon::Worker& worker) override;
   void add_status(daemon::StatusPage& page) override;
+  std::vector<daemon::ApiRoute> api_routes() override;
   void reopen_files() override;
   void flush() override;
 
@@ -48,6 +52,9 @@ class Service final : public daemon::Service {
   std::shared_ptr<daemon::EventSink> events_;
   aio::Event names_changed_;
   daemon::RateHistory request_rate_;
+  ServerRates server_rates_;
+  UpstreamApi upstream_api_;
+  SplitApi split_api_;
   std::mutex mutex_;  // guards seats_, which workers take as they start
   std::vector<Seat> seats_;
 };
