@@ -81,6 +81,11 @@ Result<> SplitSwitch::switch_to(std::string_view pool) {
   return {};
 }
 
+std::shared_ptr<const Split> SplitSwitch::previous() const {
+  const std::lock_guard lock(mutex_);
+  return previous_;
+}
+
 Result<> SplitSwitch::roll_back() {
   const std::lock_guard lock(mutex_);
   if (!previous_) return fail(Errc::unavailable, "the split was not changed yet: nothing to go back to");

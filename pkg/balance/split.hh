@@ -54,11 +54,13 @@ class SplitSwitch {
   // Back to what was in force before the last change, which becomes what a further roll-back brings back.
   // Errc::unavailable where nothing was changed yet.
   Result<> roll_back();
+  // What a roll-back would bring back; null where nothing was changed yet.
+  std::shared_ptr<const Split> previous() const;
 
  private:
   void set_locked(std::shared_ptr<const Split> next);
 
-  std::mutex mutex_;  // of those who change it
+  mutable std::mutex mutex_;  // of those who change it
   std::shared_ptr<const Split> previous_;
   Published<Split> current_;
 };

@@ -10,12 +10,10 @@ constexpr uint8_t kForm = 1;
 // Records follow each other, each with its kind in front.
 enum Kind : uint8_t { kUpstream = 1, kSplit = 2, kListener = 3 };
 
-constexpr const char* kAdmin = "admin";  // the source of servers that operators add
-
 void save_upstream(WireWriter& writer, const UpstreamState& state) {
   writer.u8(kUpstream).text(state.name()).text(state.secret());
   std::string added;
-  if (const auto* entries = state.source(kAdmin)) {
+  if (const auto* entries = state.source(UpstreamState::kAdminSource)) {
     for (const ServerEntry& entry : *entries) added += entry.to_string() + "\n";
   }
   writer.text(added).text(to_text(state.pool.export_state(MonotonicTime::clock::now())));
@@ -37,7 +35,7 @@ Result<> restore_upstream(WireReader& reader, const Snapshot& snapshot) {
     }
     upstream->state->set_secret(std::string(secret));
     upstream->state->pool.import_state(std::move(*state), MonotonicTime::clock::now());
-    if (!entries.empty()) return upstream->state->set_source(kAdmin, std::move(entries));
+    if (!entries.empty()) return upstream->state->set_source(UpstreamState::kAdminSource, std::move(entries));
   }
   return {};
 }

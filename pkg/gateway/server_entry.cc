@@ -20,8 +20,7 @@ Result<> read_word(std::string_view word, ServerEntry& entry) {
     return {};
   }
   if (key == "name") {
-    const bool is_plain = std::ranges::all_of(value, [](char c) { return c > 0x20 && c < 0x7f; });
-    if (value.empty() || !is_plain) return fail(Errc::invalid, "name is one word of printable ASCII");
+    if (!ServerEntry::is_name(value)) return fail(Errc::invalid, "name is one word of printable ASCII");
     entry.name = value;
     return {};
   }
@@ -29,6 +28,10 @@ Result<> read_word(std::string_view word, ServerEntry& entry) {
 }
 
 }  // namespace
+
+bool ServerEntry::is_name(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
 
 Result<ServerEntry> ServerEntry::parse(std::string_view text) {
   ServerEntry entry;

@@ -14,6 +14,7 @@ struct ServerEntry {
 
   // Errors: invalid.
   static Result<ServerEntry> parse(std::string_view text);
+  static bool is_name(std::string_view text);  // one word of printable ASCII
   std::string to_string() const;
   std::string id() const { return name.empty() ? address.to_string() : name; }
   bool operator==(const ServerEntry&) const = default;

@@ -32,8 +32,11 @@ Service::Service(daemon::Frame& frame, const Config& config)
     : frame_(frame),
       limits_(std::make_unique<LimitState>(config.limits.table_size, config.limits.log_size)),
       upstreams_(frame.metrics),
+      splits_(frame.metrics),
       supervision_(frame),
-      unrouted_(*make_route_metrics(frame.metrics, "none")) {}
+      unrouted_(*make_route_metrics(frame.metrics, "none")),
+      upstream_api_(snapshot_, frame.events, [this] { names_changed_.set(); }),
+      split_api_(snapshot_, frame.events) {}
 
 Result<std::shared_ptr<daemon::EventSink>> Service::open_events(const daemon::EventTarget& target) {
   if (events_ && events_->target() == target) return events_;
@@ -149,6 +152,7 @@ uint64_t Service::total_requests() const {
 aio::Task<> Service::sample_rates() {
   for (;;) {
     request_rate_.sample(total_requests(), MonotonicTime::clock::now());
+    server_rates_.sample(snapshot_->upstreams, MonotonicTime::clock::now());
     const auto slept = co_await aio::sleep_until(frame_.loop.in(daemon::RateHistory::kInterval));
     if (!slept) co_return;
   }

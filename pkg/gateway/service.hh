@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "pkg/daemon/rate_history.hh"
+#include "pkg/gateway/server_rates.hh"
+#include "pkg/gateway/split_api.hh"
 #include "pkg/gateway/supervision.hh"
+#include "pkg/gateway/upstream_api.hh"
 #include "pkg/gateway/worker.hh"
 
 namespace weir::gateway {
@@ -23,6 +26,7 @@ class Service final : public daemon::Service {
   void add_status(daemon::StatusPage& page) override;
   std::vector<daemon::StateBlob> export_state() override;
   void import_state(std::vector<daemon::StateBlob> blobs) override;
+  std::vector<daemon::ApiRoute> api_routes() override;
   void reopen_files() override;
   void flush() override;
 
@@ -54,6 +58,9 @@ class Service final : public daemon::Service {
   std::shared_ptr<daemon::EventSink> events_;
   aio::Event names_changed_;
   daemon::RateHistory request_rate_;
+  ServerRates server_rates_;
+  UpstreamApi upstream_api_;
+  SplitApi split_api_;
   std::mutex mutex_;  // guards seats_, which workers take as they start
   std::vector<Seat> seats_;
 };

@@ -12,10 +12,43 @@ balance::CanaryRule rule_of(const SplitSection& section) {
           .window = section.canary_window};
 }
 
+constexpr const char* kShare = "weir_split_share";
+
 }  // namespace
 
-SplitState::SplitState(balance::Split split, const SplitSection& section)
-    : weights(std::move(split)), watch(rule_of(section)), configured(section.weights) {}
+SplitState::SplitState(std::string name, balance::Split split, const SplitSection& section,
+                       metrics::Registry& metrics)
+    : weights(std::move(split)),
+      watch(rule_of(section)),
+      configured(section.weights),
+      name_(std::move(name)),
+      metrics_(metrics) {}
+
+SplitState::~SplitState() {
+  tell_shares_of({});
+}
+
+void SplitState::tell_shares_of(const std::map<std::string, uint64_t>& upstreams) {
+  for (const std::string& upstream : told_) {
+    if (!upstreams.contains(upstream)) metrics_.retire(kShare, {{"split", name_}, {"upstream", upstream}});
+  }
+  told_.clear();
+  for (const auto& [upstream, weight] : upstreams) {
+    told_.push_back(upstream);
+    metrics_.gauge_callback(kShare, "The share of traffic that a split gives to an upstream, 0 to 1.",
+                            {{"split", name_}, {"upstream", upstream}}, [this, upstream] {
+                              const auto split = weights.current().get();
+                              const auto part = split->find(upstream);
+                              return part ? split->share(*part) : 0.0;
+                            });
+  }
+}
+
+void SplitState::on_weights_set() {
+  watch.clear();
+  verdict.clear();
+  rolled_back = false;
+}
 
 const std::shared_ptr<Upstream>& Split::choose(const IpAddress& client, std::string_view path,
                                                const http::FieldList& fields, Random& random) const {
@@ -28,7 +61,9 @@ const std::shared_ptr<Upstream>& Split::choose(const IpAddress& client, std::str
   const auto split = state->weights.current().get();
   const size_t part = settings.sticky_key.empty() ? split->choose(random)
                                                   : split->choose_sticky(key.hash(client, path, fields));
-  return upstreams.find(split->parts()[part].pool)->second;
+  // Weights change before every worker has the config that names their upstreams: until then any will do.
+  const auto found = upstreams.find(split->parts()[part].pool);
+  return found != upstreams.end() ? found->second : upstreams.begin()->second;
 }
 
 void Split::record(const Upstream& upstream, bool ok, Duration latency) const {
@@ -36,6 +71,7 @@ void Split::record(const Upstream& upstream, bool ok, Duration latency) const {
 }
 
 void Split::apply() const {
+  state->tell_shares_of(settings.weights);
   state->watch.set_rule(rule_of(settings));
   if (state->configured == settings.weights) return;
   state->configured = settings.weights;
@@ -61,7 +97,7 @@ Result<std::shared_ptr<Split>> SplitRegistry::make(
   made->key = RequestKey(section.sticky_key, name);
   made->state = states_[name].lock();
   if (!made->state) {
-    made->state = std::make_shared<SplitState>(std::move(*weights), section);
+    made->state = std::make_shared<SplitState>(name, std::move(*weights), section, metrics_);
     states_[name] = made->state;
   }
   return made;

@@ -16,13 +16,25 @@
 namespace weir::gateway {
 
 struct SplitState {
-  SplitState(balance::Split split, const SplitSection& section);
+  // `metrics` must outlive it.
+  SplitState(std::string name, balance::Split split, const SplitSection& section, metrics::Registry& metrics);
+  ~SplitState();
+
+  // On the main thread: has the shares of these upstreams, and no others, among the metrics.
+  void tell_shares_of(const std::map<std::string, uint64_t>& upstreams);
+  // On the main thread, after the weights were set by hand: the watch begins anew.
+  void on_weights_set();
 
   balance::SplitSwitch weights;
   balance::CanaryWatch watch;
   std::map<std::string, uint64_t> configured;  // main thread
   std::string verdict;                         // main thread: the watch's last word
   bool rolled_back = false;                    // main thread: the canary, by the rule
+
+ private:
+  const std::string name_;
+  metrics::Registry& metrics_;
+  std::vector<std::string> told_;  // whose shares are among the metrics
 };
 
 struct Split {
@@ -44,12 +56,15 @@ struct Split {
 // All living splits by name. Main thread only.
 class SplitRegistry {
  public:
+  explicit SplitRegistry(metrics::Registry& metrics) : metrics_(metrics) {}
+
   // `upstreams` has every one that the section names.
   Result<std::shared_ptr<Split>> make(
       const std::string& name, const SplitSection& section,
       std::map<std::string, std::shared_ptr<Upstream>, std::less<>> upstreams);
 
  private:
+  metrics::Registry& metrics_;
   std::map<std::string, std::weak_ptr<SplitState>> states_;
 };
 

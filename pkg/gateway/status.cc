@@ -1,6 +1,7 @@
-// What the proxy has to show on its status page.
+// What the gateway has to show on its status page.
 
 #include "pkg/gateway/service.hh"
+#include "pkg/gateway/status_tables.hh"
 
 namespace weir::gateway {
 namespace {
@@ -8,18 +9,6 @@ namespace {
 using Cell = daemon::StatusPage::Cell;
 using Tone = daemon::StatusPage::Tone;
 using Rows = daemon::StatusPage::Rows;
-
-Cell breaker_cell(resilience::BreakerState state) {
-  switch (state) {
-    case resilience::BreakerState::closed:
-      return Cell("closed", Tone::good);
-    case resilience::BreakerState::half_open:
-      return Cell("half-open", Tone::warning);
-    case resilience::BreakerState::open:
-      return Cell("open", Tone::bad);
-  }
-  return Cell("");
-}
 
 void add_routes(daemon::StatusPage& page, const Snapshot& snapshot) {
   Rows rows;
@@ -56,35 +45,6 @@ void add_limits(daemon::StatusPage& page, const Snapshot& snapshot) {
     page.table("Limits", {"Rule", "Rate", "Algorithm", "Key", "", "Passed", "Delayed", "Over"}, rows);
 }
 
-std::string bulkhead_words(const Upstream& upstream) {
-  const auto seconds = Cell::seconds(upstream.metrics.first_byte_seconds->quantile(0.5));
-  return daemon::with_separators(upstream.state->bulkhead.inside()) + " of " +
-         daemon::with_separators(upstream.settings.max_in_flight) + " in flight \u00b7 " +
-         daemon::with_separators(upstream.metrics.attempts->total()) + " attempts, " +
-         daemon::with_separators(upstream.metrics.failures->total()) + " failed \u00b7 first byte " +
-         seconds.text;
-}
-
-void add_upstreams(daemon::StatusPage& page, const std::vector<std::shared_ptr<Upstream>>& upstreams) {
-  std::vector<daemon::StatusPage::Group> groups;
-  for (const auto& upstream : upstreams) {
-    daemon::StatusPage::Group group{.name = upstream->name, .detail = bulkhead_words(*upstream)};
-    size_t well = 0;
-    for (const auto& server : upstream->state->servers()) {
-      const bool unresolved = server->needs_resolving() && server->address_count() == 0;
-      const auto state = server->breaker.state();
-      if (!unresolved && state == resilience::BreakerState::closed) ++well;
-      group.rows.push_back({Cell(server->name()),
-                            unresolved ? Cell("unresolved", Tone::bad) : breaker_cell(state),
-                            Cell::number(server->breaker.times_opened())});
-    }
-    group.state = std::to_string(well) + " of " + std::to_string(group.rows.size()) + " closed";
-    group.tone = well == group.rows.size() ? Tone::good : well > 0 ? Tone::warning : Tone::bad;
-    groups.push_back(std::move(group));
-  }
-  if (!groups.empty()) page.groups("Upstreams", {"Server", "Breaker", "Opened"}, groups);
-}
-
 }  // namespace
 
 void Service::add_status(daemon::StatusPage& page) {
@@ -98,9 +58,11 @@ void Service::add_status(daemon::StatusPage& page) {
   const limit::Table::Stats stats = limits_->table.stats();
   page.figure("Limit keys", daemon::with_separators(stats.occupied),
               "of " + daemon::with_separators(limits_->table.capacity()));
+  add_upstreams(page, *snapshot_, server_rates_);
+  add_splits(page, *snapshot_);
   add_routes(page, *snapshot_);
   add_limits(page, *snapshot_);
-  add_upstreams(page, upstreams_.upstreams());
+  add_listeners(page, *snapshot_);
 }
 
 }  // namespace weir::gateway

@@ -82,7 +82,7 @@ void Supervision::start_discovery() {
   discovery_.cancel();  // what the config before this one wanted
   for (const auto& upstream : snapshot_->upstreams) {
     std::vector<std::string> sources = upstream->settings.discover;
-    sources.insert(sources.end(), {"config", "admin"});
+    sources.push_back(UpstreamState::kConfigSource);
     upstream->state->keep_sources(sources);
     for (const std::string& source : upstream->settings.discover) discover(upstream, source);
   }

@@ -12,6 +12,10 @@ namespace {
 
 constexpr const char* kBreakerState = "weir_upstream_breaker_state";
 constexpr const char* kInFlight = "weir_upstream_in_flight";
+constexpr const char* kServerRequests = "weir_server_requests_total";
+constexpr const char* kServerFailures = "weir_server_failures_total";
+constexpr const char* kServerInFlight = "weir_server_in_flight";
+constexpr const char* kServerUp = "weir_server_up";
 
 double breaker_value(resilience::BreakerState state) {
   switch (state) {
@@ -23,6 +27,16 @@ double breaker_value(resilience::BreakerState state) {
       return 2;
   }
   return 0;
+}
+
+// Candidates stand in the order of their names.
+bool takes_part(const balance::View& view, const balance::Member& member) {
+  const auto name = [](const balance::Candidate& candidate) -> const std::string& {
+    return candidate.member->name();
+  };
+  const auto at = std::ranges::lower_bound(view.candidates(), member.name(), {}, name);
+  return at != view.candidates().end() && at->member.get() == &member &&
+         (!member.is_ejected() || view.is_panic());
 }
 
 resilience::Bulkhead::Limits bulkhead_limits(const UpstreamSection& settings) {
@@ -80,14 +94,23 @@ Result<> UpstreamState::set_source(const std::string& source, std::vector<Server
 }
 
 void UpstreamState::keep_sources(const std::vector<std::string>& sources) {
-  const auto erased = std::erase_if(
-      sources_, [&](const auto& known) { return std::ranges::find(sources, known.first) == sources.end(); });
+  const auto erased = std::erase_if(sources_, [&](const auto& known) {
+    return known.first != kAdminSource && std::ranges::find(sources, known.first) == sources.end();
+  });
   if (erased > 0) (void)update_members();  // fewer servers are always taken
 }
 
 const std::vector<ServerEntry>* UpstreamState::source(const std::string& name) const {
   const auto found = sources_.find(name);
   return found == sources_.end() ? nullptr : &found->second;
+}
+
+std::string UpstreamState::source_of(std::string_view server) const {
+  for (const auto& [source, entries] : sources_) {
+    if (std::ranges::any_of(entries, [&](const ServerEntry& entry) { return entry.id() == server; }))
+      return source;
+  }
+  return {};
 }
 
 std::vector<std::shared_ptr<Server>> UpstreamState::servers() const {
@@ -126,18 +149,34 @@ Result<> UpstreamState::update_members() {
     if (!wanted.contains(id)) retire_metrics(id);
   }
   servers_ = std::move(wanted);
-  for (const auto& [id, server] : servers_) add_metrics(id, server);
+  for (const balance::MemberStatus& status : pool.status()) add_metrics(status.member);
   return {};
 }
 
-void UpstreamState::add_metrics(const std::string& id, const std::shared_ptr<Server>& server) {
-  const metrics::Labels labels{{"upstream", name_}, {"server", id}};
+void UpstreamState::add_metrics(const std::shared_ptr<balance::Member>& member) {
+  const metrics::Labels labels{{"upstream", name_}, {"server", member->name()}};
   metrics_.gauge_callback(kBreakerState, "A server's circuit breaker: 0 closed, 1 half-open, 2 open.", labels,
-                          [server] { return breaker_value(server->breaker.state()); });
+                          [member] { return breaker_value(member->companion<Server>()->breaker.state()); });
+  metrics_.counter_callback(kServerRequests, "Requests or connections to a server that have ended.", labels,
+                            [member] { return static_cast<double>(member->requests()); });
+  metrics_.counter_callback(kServerFailures, "Those of them that failed.", labels,
+                            [member] { return static_cast<double>(member->failures()); });
+  metrics_.gauge_callback(kServerInFlight, "Requests or connections under way to a server.", labels,
+                          [member] { return static_cast<double>(member->in_flight()); });
+  metrics_.gauge_callback(kServerUp,
+                          "1 where a server takes part: in service, healthy, its breaker not open.", labels,
+                          [this, member] {
+                            const auto view = pool.views().get();
+                            const auto breaker = member->companion<Server>()->breaker.state();
+                            const bool is_open = breaker == resilience::BreakerState::open;
+                            return takes_part(*view, *member) && !is_open ? 1.0 : 0.0;
+                          });
 }
 
 void UpstreamState::retire_metrics(const std::string& id) {
-  metrics_.retire(kBreakerState, {{"upstream", name_}, {"server", id}});
+  const metrics::Labels labels{{"upstream", name_}, {"server", id}};
+  for (const char* metric : {kBreakerState, kServerRequests, kServerFailures, kServerInFlight, kServerUp})
+    metrics_.retire(metric, labels);
 }
 
 bool Upstream::retries_status(int status) const {
@@ -147,7 +186,7 @@ bool Upstream::retries_status(int status) const {
 
 void Upstream::apply() const {
   state->set_settings(settings);
-  if (auto listed = state->set_source("config", settings.servers); !listed)
+  if (auto listed = state->set_source(UpstreamState::kConfigSource, settings.servers); !listed)
     log::error("servers not taken", {{"upstream", name}, {"reason", listed.error().message}});
   state->update_capacity(settings);
 }

@@ -23,6 +23,10 @@ namespace weir::gateway {
 
 class UpstreamState {
  public:
+  // Sources that are there without discovery.
+  static constexpr const char* kConfigSource = "config";
+  static constexpr const char* kAdminSource = "admin";
+
   // `next_id` counts the servers of all upstreams; it and `metrics` must outlive it.
   UpstreamState(std::string name, const UpstreamSection& settings, metrics::Registry& metrics,
                 uint64_t& next_id);
@@ -45,14 +49,16 @@ class UpstreamState {
   // sources; where two name the same server, the first source in the order of their names counts. Errors: a
   // list that the pool does not take.
   Result<> set_source(const std::string& source, std::vector<ServerEntry> entries);
-  void keep_sources(const std::vector<std::string>& sources);  // and forget the others
+  // The others are forgotten, but for what an operator has added.
+  void keep_sources(const std::vector<std::string>& sources);
   const std::vector<ServerEntry>* source(const std::string& name) const;
+  std::string source_of(std::string_view server) const;  // "" where none lists it
   std::vector<std::shared_ptr<Server>> servers() const;
   std::shared_ptr<Server> find(const std::string& server) const;
 
  private:
   Result<> update_members();
-  void add_metrics(const std::string& id, const std::shared_ptr<Server>& server);
+  void add_metrics(const std::shared_ptr<balance::Member>& member);
   void retire_metrics(const std::string& id);
 
   const std::string name_;
