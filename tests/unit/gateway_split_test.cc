@@ -12,7 +12,8 @@ namespace {
 const IpAddress kClient = *IpAddress::parse("192.0.2.1");
 
 struct Made {
-  SplitRegistry registry;
+  metrics::Registry metrics;
+  SplitRegistry registry{metrics};
   Random random{1};
   std::shared_ptr<Split> split;
 
