@@ -50,6 +50,7 @@ aio::Task<bool> Exchange::relay_body(http::BodySource& body) {
     }
     const std::string trailers = last ? trailers_of(body, &Exchange::passes_response_field) : std::string();
     answer_begun_ = true;
+    if (last) choice_.release_load();
     const Outgoing out{.head = head, .piece = *piece, .last = last, .trailers = trailers};
     const auto sent = co_await client_->send(out, loop().in(settings().write_timeout));
     if (!sent) {

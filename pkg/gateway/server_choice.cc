@@ -8,6 +8,7 @@ void ServerChoice::reset() {
   permit_.abandon();
   in_flight_ = {};
   server_ = nullptr;
+  member_.reset();
   tried_.clear();
 }
 
@@ -46,18 +47,19 @@ bool ServerChoice::take(balance::Member& member, const Upstream& upstream, Monot
   permit_ = server->breaker.allow(now);
   if (!permit_.is_given()) return false;
   in_flight_ = std::move(in_flight);
+  member_ = member.shared_from_this();
   server_ = server;
   return true;
 }
 
 void ServerChoice::succeeded(const Upstream& upstream, Duration latency, MonotonicTime now) {
   permit_.success(now);
-  upstream.state->pool.report_result(*in_flight_.member(), true, latency, now);
+  upstream.state->pool.report_result(*member_, true, latency, now);
 }
 
 void ServerChoice::failed(const Upstream& upstream, Duration latency, MonotonicTime now) {
   permit_.failure(now);
-  upstream.state->pool.report_result(*in_flight_.member(), false, latency, now);
+  upstream.state->pool.report_result(*member_, false, latency, now);
 }
 
 }  // namespace weir::gateway

@@ -33,11 +33,14 @@ class ServerChoice {
   // Nothing speaks against the server, which is all that is known: for the breaker only.
   void accepted(MonotonicTime now) { permit_.success(now); }
   void abandon() { permit_.abandon(); }
+  // The server has done its part: what is left to do is no load on it.
+  void release_load() { in_flight_ = {}; }
 
  private:
   bool take(balance::Member& member, const Upstream& upstream, MonotonicTime now);
 
   balance::InFlight in_flight_;
+  std::shared_ptr<balance::Member> member_;  // keeps the server alive
   resilience::Permit permit_;
   Server* server_ = nullptr;
   std::vector<const balance::Member*> tried_;

@@ -79,6 +79,7 @@ class Servers(AdminCase):
         both = self.done(balancer, "GET", "/upstreams")["upstreams"]
         self.assertEqual([upstream["name"] for upstream in both], ["app", "other"])
         self.assertEqual(both[0]["algorithm"], "round_robin")
+        until(lambda: self.servers(balancer)["first"]["in_flight"] == 0, "the last request to be over")
         server = self.servers(balancer)["first"]
         self.assertEqual(self.done(balancer, "GET", "/upstreams/app/servers/first"), server)
         self.assertEqual({key: server[key] for key in ("address", "source", "state", "admin", "weight", "share", "in_flight",

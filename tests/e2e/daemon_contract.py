@@ -138,7 +138,7 @@ class Admin(harness.Case):
         ask(proxy.port)
         status, page, headers = get(proxy.admin_port, "/")
         self.assertEqual(status, 200)
-        for text in ("weir-proxy", "serving", "Routes", "Limits", "Upstreams", "closed", "&lt;b&gt;&amp;"):
+        for text in ("weir-proxy", "serving", "Routes", "Limits", "Upstreams", "1 of 1 up", "&lt;b&gt;&amp;"):
             self.assertIn(text, page)
         self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
 
