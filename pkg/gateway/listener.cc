@@ -27,7 +27,7 @@ std::string_view to_string(Listener::Refusal refusal) {
 
 Listener::Refusal Listener::admit(const Peer& peer, limit::Time now) const {
   const uint64_t most = settings.max_connections;
-  if (most != 0 && state->connections.load(std::memory_order_relaxed) >= most) return Refusal::full;
+  if (most != 0 && state->connections.load(std::memory_order_relaxed) > most) return Refusal::full;
   if (!peer.has_address) return Refusal::none;
   const bool is_allowed = settings.allow.empty() || contains(settings.allow, peer.address);
   if (!is_allowed || contains(settings.deny, peer.address)) return Refusal::denied;

@@ -185,6 +185,15 @@ class Admission(L4Case):
         self.assertTrue(self.is_served(balancer.port, "127.0.0.2"))
         self.assertEqual(balancer.metric("weir_listener_refused_total", listener="front", reason="rate"), 2)
 
+    def test_a_listener_that_is_full_closes(self):
+        balancer = self.tcp([Lines(self)], listener="max_connections = 2")
+        clients = [self.lasting(Connection(balancer.port)) for _ in range(2)]
+        self.assertEqual([client.read_line() for client in clients], ["a", "a"])
+        self.assertFalse(self.is_served(balancer.port))
+        self.assertEqual(balancer.metric("weir_listener_refused_total", listener="front", reason="full"), 1)
+        clients[0].close()
+        until(lambda: self.is_served(balancer.port), "a place")
+
     def test_a_server_that_is_full_lets_connections_wait(self):
         balancer = self.tcp([Lines(self, name) for name in "ab"],
                             upstream='server_max_in_flight = 1\nqueue = 1\nqueue_timeout = "20s"')
