@@ -24,8 +24,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def handle_one_request(self):
-        super().handle_one_request()
-        self.server.leave(self)
+        try:
+            super().handle_one_request()
+        finally:
+            self.server.leave(self)
 
     def parse_request(self):
         self.server.enter(self)
