@@ -184,8 +184,9 @@ void Exchange::judge(Attempt outcome) {
   const auto before = choice_.server()->breaker.state();
   const auto now = outcome == Attempt::ok ? record_.start + record_.first_byte : MonotonicTime::clock::now();
   const Duration taken = now - record_.attempt_start;
-  const bool is_nobodys_fault =
-      outcome == Attempt::client_failed || (outcome == Attempt::broke_off && connection_.is_reused());
+  // A server that refuses a stream works: it only takes no more at the moment.
+  const bool is_nobodys_fault = outcome == Attempt::client_failed || outcome == Attempt::refused ||
+                                (outcome == Attempt::broke_off && connection_.is_reused());
   const bool overloaded = response_.status >= 502 && response_.status <= 504;
   if (is_nobodys_fault) {
     choice_.abandon();
