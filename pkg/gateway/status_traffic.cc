@@ -40,8 +40,7 @@ std::vector<Cell> listener_row(const std::string& name, const std::vector<Addres
           has_tls ? Cell("on", Tone::good) : Cell("off", Tone::muted),
           Cell::number(listener.state->connections.load(std::memory_order_relaxed)),
           Cell::number(metrics.connections->total()),
-          Cell::number(refused),
-          has_tls ? Cell::number(metrics.failed_handshakes->total()) : Cell::blank()};
+          Cell::number(refused)};
 }
 
 Group make_group(const Split& split) {
@@ -56,12 +55,12 @@ Group make_group(const Split& split) {
   const auto weights = split.state->weights.current().get();
   for (size_t i = 0; i < weights->parts().size(); ++i) {
     const balance::SplitPart& part = weights->parts()[i];
-    uint64_t requests = 0;
+    uint64_t attempts = 0;
     if (const auto upstream = split.upstreams.find(part.pool); upstream != split.upstreams.end())
-      requests = upstream->second->metrics.attempts->total();
+      attempts = upstream->second->metrics.attempts->total();
     const bool is_canary = part.pool == split.settings.canary;
-    group.rows.push_back({Cell(part.pool), Cell::part(weights->share(i)), Cell::number(part.weight),
-                          Cell::number(requests), is_canary ? Cell("canary", Tone::info) : Cell("")});
+    group.rows.push_back({Cell(part.pool), is_canary ? Cell("canary", Tone::info) : Cell(""),
+                          Cell::part(weights->share(i)), Cell::number(part.weight), Cell::number(attempts)});
   }
   return group;
 }
@@ -71,7 +70,7 @@ Group make_group(const Split& split) {
 void add_splits(daemon::StatusPage& page, const Snapshot& snapshot) {
   std::vector<Group> groups;
   for (const auto& [name, split] : snapshot.splits) groups.push_back(make_group(*split));
-  if (!groups.empty()) page.groups("Splits", {"Upstream", "Share", "Weight", "Attempts", ""}, groups);
+  if (!groups.empty()) page.groups("Splits", {"Upstream", "", "Share", "Weight", "Attempts"}, groups);
 }
 
 void add_listeners(daemon::StatusPage& page, const Snapshot& snapshot) {
@@ -80,8 +79,7 @@ void add_listeners(daemon::StatusPage& page, const Snapshot& snapshot) {
   if (!addresses.empty()) rows.push_back(listener_row("server", addresses, snapshot.main));
   for (const auto& [name, listener] : snapshot.listeners)
     rows.push_back(listener_row(name, listener.settings.listen, listener));
-  page.table("Listeners",
-             {"Listener", "Address", "Mode", "TLS", "Open", "Connections", "Refused", "Failed TLS"}, rows);
+  page.table("Listeners", {"Listener", "Address", "Mode", "TLS", "Open", "Connections", "Refused"}, rows);
 }
 
 }  // namespace weir::gateway

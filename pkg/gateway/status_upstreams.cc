@@ -1,8 +1,8 @@
 // Upstreams with their servers on the status page.
 
 #include <algorithm>
+#include <cmath>
 
-#include "pkg/balance/wording.hh"
 #include "pkg/gateway/status_tables.hh"
 
 namespace weir::gateway {
@@ -28,6 +28,10 @@ Tone tone_of(balance::State state) {
   return Tone::plain;
 }
 
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 // A server that is up gets nothing while its breaker is open or its name has no address: that is then what
 // there is to tell.
 Cell state_cell(const balance::MemberStatus& status, const Server& server) {
@@ -36,17 +40,14 @@ Cell state_cell(const balance::MemberStatus& status, const Server& server) {
     return Cell::state("unresolved", Tone::bad, "its name has no address yet");
   if (is_up && server.breaker.state() == resilience::BreakerState::open) {
     const Duration left = server.breaker.time_to_probe(MonotonicTime::clock::now());
-    return Cell::state(
-        "breaker open", Tone::bad,
-        left > Duration{0} ? "tried again in " + balance::say_duration(left) : "the next request tries it");
+    return Cell::state("breaker open", Tone::bad,
+                       left > Duration{0}
+                           ? "tried again in " + daemon::human_duration(std::ceil(seconds(left)))
+                           : "the next request tries it");
   }
   if (is_up && server.breaker.state() == resilience::BreakerState::half_open)
     return Cell::state("half-open", Tone::warning, "being tried");
   return Cell::state(std::string(balance::to_string(status.state)), tone_of(status.state), status.why);
-}
-
-double seconds(Duration duration) {
-  return std::chrono::duration<double>(duration).count();
 }
 
 std::string words(std::string_view name) {
@@ -68,14 +69,15 @@ std::string detail_of(const Upstream& upstream) {
   return text;
 }
 
-Group make_group(const Upstream& upstream, const ServerRates& rates) {
+bool has_name(const std::shared_ptr<Server>& server) {
+  return server->address().to_string() != server->name();
+}
+
+Group make_group(const Upstream& upstream, const ServerRates& rates, bool with_addresses) {
   Group group{.name = upstream.name, .detail = detail_of(upstream)};
   size_t up = 0;
   size_t bad = 0;
   const auto members = upstream.state->pool.status();
-  const bool has_names = std::ranges::any_of(members, [](const balance::MemberStatus& status) {
-    return status.member->companion<Server>()->address().to_string() != status.member->name();
-  });
   for (const balance::MemberStatus& status : members) {
     const balance::Member& member = *status.member;
     const Server& server = *member.companion<Server>();
@@ -94,9 +96,8 @@ Group make_group(const Upstream& upstream, const ServerRates& rates) {
            Cell::number(member.failures()),
            Cell::seconds(seconds(status.recent.p50)),
            Cell::seconds(seconds(status.recent.p99))};
-    // Beside a name of its own the address is told; where all are known by their addresses it is not.
     const std::string address = server.address().to_string();
-    row.push_back(has_names && address != member.name() ? Cell(address) : Cell(""));
+    if (with_addresses) row.emplace_back(address == member.name() ? "" : address);
   }
   group.state = std::to_string(up) + " of " + std::to_string(members.size()) + " up";
   group.tone = up == 0 ? Tone::bad : bad > 0 ? Tone::warning : Tone::good;
@@ -110,13 +111,17 @@ Group make_group(const Upstream& upstream, const ServerRates& rates) {
 }  // namespace
 
 void add_upstreams(daemon::StatusPage& page, const Snapshot& snapshot, const ServerRates& rates) {
+  // Addresses are told where servers have names beside them.
+  const bool with_addresses = std::ranges::any_of(snapshot.upstreams, [](const auto& upstream) {
+    return std::ranges::any_of(upstream->state->servers(), has_name);
+  });
+  daemon::StatusPage::Columns columns{"Server",    "State",    "Weight", "Share", "Requests",
+                                      "In flight", "Failures", "Median", "99%"};
+  if (with_addresses) columns.emplace_back("Address");
   std::vector<Group> groups;
-  for (const auto& upstream : snapshot.upstreams) groups.push_back(make_group(*upstream, rates));
-  if (groups.empty()) return;
-  page.groups(
-      "Upstreams",
-      {"Server", "State", "Weight", "Share", "Requests", "In flight", "Failures", "Median", "99%", "Address"},
-      groups);
+  for (const auto& upstream : snapshot.upstreams)
+    groups.push_back(make_group(*upstream, rates, with_addresses));
+  if (!groups.empty()) page.groups("Upstreams", columns, groups);
 }
 
 }  // namespace weir::gateway

@@ -76,6 +76,7 @@ TEST_CASE("a switch is one step, and so is the way back") {
   SplitSwitch traffic(split(100, 0));
   SplitSwitch::Reader reader(traffic.current());
   CHECK(traffic.roll_back().error().code == Errc::unavailable);
+  CHECK(traffic.previous() == nullptr);
   CHECK(reader.get()->share(0) == 1);
   traffic.set(split(99, 1));
   CHECK(reader.get()->share(1) == 0.01);
