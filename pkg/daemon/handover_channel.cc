@@ -19,6 +19,9 @@ using namespace std::chrono_literals;
 using aio::Descriptor;
 using Kind = HandoverMessage::Kind;
 
+// Thousands of messages may wait to be read: others of this loop have their turn in between.
+constexpr uint64_t kMessagesATurn = 16;
+
 // Control data for so many descriptors, aligned as the kernel wants it.
 union Control {
   char bytes[CMSG_SPACE(sizeof(int) * 253)];
@@ -88,6 +91,7 @@ Result<HandoverChannel> HandoverChannel::open(aio::Loop& loop, Descriptor socket
 }
 
 aio::Task<Result<>> HandoverChannel::send(HandoverMessage message, aio::Deadline deadline) {
+  if (++messages_ % kMessagesATurn == 0) co_await aio::yield();
   std::vector<int> descriptors;
   for (const Descriptor& descriptor : message.descriptors) descriptors.push_back(descriptor.get());
   std::vector<std::string> packets = encode(message);
@@ -142,6 +146,7 @@ Result<HandoverChannel::Received> HandoverChannel::receive_packet(std::vector<De
 }
 
 aio::Task<Result<HandoverMessage>> HandoverChannel::receive(aio::Deadline deadline) {
+  if (++messages_ % kMessagesATurn == 0) co_await aio::yield();
   std::vector<Descriptor> descriptors;
   for (;;) {
     const auto received = receive_packet(descriptors);

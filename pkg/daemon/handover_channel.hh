@@ -33,6 +33,7 @@ class HandoverChannel {
   aio::Readiness readable_;
   aio::Readiness writable_;
   HandoverReader reader_;
+  uint64_t messages_ = 0;  // sent and received
 };
 
 // Listens on a Unix path that only this user can connect to. A file that nobody serves any more is replaced.

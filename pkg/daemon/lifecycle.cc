@@ -153,6 +153,7 @@ Result<> Lifecycle::apply(const AnyConfig& next) {
     // New listeners must not serve the old config: back to its own, which are all still open.
     (void)listening_.listen(config_.listen_points);
     (void)admin_->listen(config_.admin.listen);
+    close_unused_admin_sockets();
     return applied;
   }
   config_ = next;
