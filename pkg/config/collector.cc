@@ -1,6 +1,7 @@
 #include "pkg/config/collector.hh"
 
 #include <algorithm>
+#include <ranges>
 #include <tuple>
 
 #include "pkg/base/text.hh"
@@ -109,7 +110,7 @@ bool Collector::has_below(std::string_view path) const {
 }
 
 bool Collector::has_near(std::string_view path) const {
-  return std::ranges::any_of(problems_, [&](const Problem& problem) {
+  return std::ranges::any_of(problems_ | std::views::take(decoded_), [&](const Problem& problem) {
     return is_below(problem.path, path) || parent_path(problem.path) == parent_path(path);
   });
 }

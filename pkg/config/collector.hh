@@ -28,7 +28,9 @@ class Collector {
   bool empty() const { return problems_.empty(); }
   // Whether `path` or something below it has a problem already; near: also beside it in the same table.
   bool has_below(std::string_view path) const;
+  // Among those that decoding found, which must have ended.
   bool has_near(std::string_view path) const;
+  void end_decoding() { decoded_ = problems_.size(); }
   Problems take();  // in the order of place
 
  private:
@@ -46,6 +48,7 @@ class Collector {
   std::map<std::string, Text, std::less<>> texts_;
   std::vector<std::string> secrets_;  // names of secret keys, wherever they stand
   Problems problems_;
+  size_t decoded_ = 0;  // how many of them decoding found
   bool overflowed_ = false;
 };
 

@@ -349,6 +349,7 @@ void decode(const Schema& schema, const Node& root, void* object, const Input& i
             Collector& problems) {
   Decoder decoder(input, origins, problems);
   decoder.table(schema, &root, object, {{}, {}, {input.file, 0, 0}});
+  problems.end_decoding();
   decoder.checks(schema, object, {});
 }
 
