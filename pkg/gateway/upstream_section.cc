@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pkg/base/text.hh"
+#include "pkg/gateway/request_key.hh"
 #include "pkg/health/section.hh"
 #include "pkg/http/syntax.hh"
 
@@ -196,12 +197,6 @@ void add_resilience_keys(Table& t) {
       .doc("How many probes must succeed, one at a time, to close it.");
 }
 
-bool is_hash_key(std::string_view key) {
-  if (key == "ip" || key == "path") return true;
-  const bool names_one = key.starts_with("header:") || key.starts_with("cookie:");
-  return names_one && http::is_token(key.substr(7));
-}
-
 bool is_discovery(std::string_view text) {
   if (text.starts_with("file:")) return text.size() > 5;
   if (text.starts_with("srv:")) return text.size() > 4;
@@ -263,7 +258,7 @@ void check_upstream(const UpstreamSection& section, const std::string& place, co
     if (!is_discovery(source))
       report.error(place + ".discover", "\"" + source + "\" is not dns:NAME:PORT, srv:NAME or file:PATH");
   }
-  if (!is_hash_key(section.hash_key))
+  if (!RequestKey::is_valid(section.hash_key))
     report.error(place + ".hash_key", "use ip, path, header:NAME or cookie:NAME");
   if (section.check.kind == health::CheckKind::http && section.protocol == UpstreamProtocol::h2)
     report.error(place + ".check", "an http check speaks HTTP/1.1; with protocol h2 use tcp or a command");
