@@ -177,20 +177,20 @@ class Admission(L4Case):
         balancer = self.tcp([Lines(self)], listener='allow = ["127.0.0.0/30"]\ndeny = ["127.0.0.2"]')
         served = [self.is_served(balancer.port, f"127.0.0.{number}") for number in (1, 2, 3, 4)]
         self.assertEqual(served, [True, False, True, False])
-        self.assertEqual(balancer.metric("weir_listener_refused_total", listener="front", reason="denied"), 2)
+        balancer.wait_for_metric(2, "weir_listener_refused_total", listener="front", reason="denied")
 
     def test_who_connects_too_often_is_turned_away(self):
         balancer = self.tcp([Lines(self)], listener='connection_rate = "3/hour"')
         self.assertEqual([self.is_served(balancer.port) for _ in range(5)], [True] * 3 + [False] * 2)
         self.assertTrue(self.is_served(balancer.port, "127.0.0.2"))
-        self.assertEqual(balancer.metric("weir_listener_refused_total", listener="front", reason="rate"), 2)
+        balancer.wait_for_metric(2, "weir_listener_refused_total", listener="front", reason="rate")
 
     def test_a_listener_that_is_full_closes(self):
         balancer = self.tcp([Lines(self)], listener="max_connections = 2")
         clients = [self.lasting(Connection(balancer.port)) for _ in range(2)]
         self.assertEqual([client.read_line() for client in clients], ["a", "a"])
         self.assertFalse(self.is_served(balancer.port))
-        self.assertEqual(balancer.metric("weir_listener_refused_total", listener="front", reason="full"), 1)
+        balancer.wait_for_metric(1, "weir_listener_refused_total", listener="front", reason="full")
         clients[0].close()
         until(lambda: self.is_served(balancer.port), "a place")
 

@@ -165,8 +165,9 @@ class Udp(harness.Case):
         self.assertEqual({client.ask_until_answered() for client in clients}, {"b"})
         self.assertEqual([client.ask() for client, name in zip(clients, first) if name == "b"], ["b"] * first.count("b"))
         self.assertGreater(balancer.metric("weir_upstream_failures_total", upstream="app"), 0)
-        self.assertEqual(balancer.metric("weir_upstream_breaker_state", server=servers[0].address), 2)
-        refused = [event for event in balancer.events() if event["server"] == servers[0].address]
+        balancer.wait_for_metric(2, "weir_upstream_breaker_state", server=servers[0].address)
+        refused = until(lambda: [event for event in balancer.events() if event["server"] == servers[0].address],
+                        "the refused sessions' events")
         self.assertIn("refused", refused[0]["reason"])
 
     def test_a_server_that_comes_back_is_asked_again(self):
@@ -175,7 +176,7 @@ class Udp(harness.Case):
         servers[0].stop()
         for _ in range(30):
             self.client(balancer).ask_until_answered()
-        self.assertEqual(balancer.metric("weir_upstream_breaker_state", server=servers[0].address), 2)
+        balancer.wait_for_metric(2, "weir_upstream_breaker_state", server=servers[0].address)
         servers[0].start()
         until(lambda: self.client(balancer).ask(patience=0.2) == "a", "the server to be asked again")
 
@@ -242,14 +243,14 @@ class Udp(harness.Case):
         self.assertGreater(event["seconds"], 0.09)
         until(lambda: balancer.metric("weir_udp_sessions", listener="udp") == 0, "the gauge")
         until(lambda: balancer.metric("weir_udp_bytes_total", listener="udp", result="to_client") == 13, "the count")
-        self.assertEqual(balancer.metric("weir_udp_bytes_total", listener="udp", result="to_server"), 9)
-        self.assertEqual(balancer.metric("weir_listener_connections_total", listener="udp"), 1)
+        balancer.wait_for_metric(9, "weir_udp_bytes_total", listener="udp", result="to_server")
+        balancer.wait_for_metric(1, "weir_listener_connections_total", listener="udp")
 
     def test_sessions_are_work_on_their_server(self):
         balancer = self.start(self.servers("a", "b"), upstream='algorithm = "least_connections"\nmax_in_flight = 21')
         names = collections.Counter(self.client(balancer).ask() for _ in range(20))
         self.assertEqual(names, {"a": 10, "b": 10})
-        self.assertEqual(balancer.metric("weir_upstream_in_flight", upstream="app"), 20)
+        balancer.wait_for_metric(20, "weir_upstream_in_flight", upstream="app")
         self.client(balancer).ask()
         self.client(balancer).send()
         until(lambda: balancer.metric("weir_upstream_turned_away_total", upstream="app") == 1, "the count")

@@ -89,7 +89,7 @@ class Api(AdminCase):
         self.assertRegex(line, r"peer=127\.0\.0\.1:\d+ ")
         self.assertIn('method=PUT path=/api/log status=200 done="log level info to error"', line)
         self.assertEqual(self.api(proxy, "GET", "/api/log")[1]["level"], "error")
-        self.assertEqual(proxy.metric("weir_admin_writes_total", result="done"), 1)
+        proxy.wait_for_metric(1, "weir_admin_writes_total", result="done")
 
     def test_a_reload_tells_what_is_wrong_with_the_config(self):
         proxy = self.daemon()
@@ -140,7 +140,7 @@ class Access(AdminCase):
             self.assertEqual(self.put(proxy, kind=kind), 415, kind)
         self.assertEqual(self.put(proxy, ("Origin", f"http://{HERE}"), ("Sec-Fetch-Site", "same-origin")), 200)
         until(lambda: len(self.audit(proxy)) == 1, "the audit line of the one that was taken")
-        self.assertEqual(proxy.metric("weir_admin_writes_total", result="refused"), 7)
+        proxy.wait_for_metric(7, "weir_admin_writes_total", result="refused")
 
     def test_a_name_that_was_pointed_here_is_refused(self):
         proxy = self.daemon()
@@ -259,7 +259,7 @@ class EventStream(AdminCase):
                     self.assertEqual(writer.ask("PUT", "/api/log", fields=(JSON,), body=body, host=HERE).status, 200)
                 return proxy.metric("weir_admin_streams_dropped_total") == 1
             until(is_dropped, "the slow client to be dropped", patience=120)
-            self.assertEqual(proxy.metric("weir_admin_streams"), 0)
+            proxy.wait_for_metric(0, "weir_admin_streams")
 
     def test_streams_are_bounded_and_the_rest_goes_on(self):
         proxy = self.daemon()

@@ -127,7 +127,7 @@ class Admin(harness.Case):
         self.assertEqual(get(proxy.admin_port, "/readyz")[:2], (200, "ready\n"))
         config = json.loads(get(proxy.admin_port, "/config")[1])
         self.assertEqual(config["route"][0]["name"], "all")
-        self.assertEqual(proxy.metric("weir_requests_total", route="all", status="2xx"), 1)
+        proxy.wait_for_metric(1, "weir_requests_total", route="all", status="2xx")
         self.assertEqual(get(proxy.admin_port, "/nowhere")[0], 404)
         checked = subprocess.run(["promtool", "check", "metrics"], input=get(proxy.admin_port, "/metrics")[1],
                                  capture_output=True, text=True, check=False)
@@ -221,7 +221,7 @@ class Process(harness.Case):
                 self.assertTrue(three.is_closed_by_peer())
         until(lambda: proxy.metric("weir_connections") == 0, "the connections to end")
         self.assertEqual(ask(proxy.port).status, 200)
-        self.assertEqual(proxy.metric("weir_connections_refused_total"), 1)
+        proxy.wait_for_metric(1, "weir_connections_refused_total")
 
     def test_standard_output_that_nobody_reads_ends_nothing(self):
         reader, writer = os.pipe()

@@ -187,7 +187,7 @@ class WhatGoesAlong(Case):
         self.assertEqual(ask(proxy.port).status, 502)
         proxy.upgrade()
         self.assertEqual(ask(proxy.port).status, 503)
-        self.assertEqual(proxy.metric("weir_upstream_breaker_state"), 2)
+        proxy.wait_for_metric(2, "weir_upstream_breaker_state")
 
     def test_unix_inherited_and_admin_sockets_go_along(self):
         path = os.path.join(self.directory, "x.sock")

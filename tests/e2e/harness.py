@@ -31,7 +31,7 @@ def until(condition, what="a condition", patience=PATIENCE):
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {patience:.0f} s in vain for {what}")
+            raise AssertionError(f"waited {patience:.0f} s in vain for {what() if callable(what) else what}")
         time.sleep(0.01)
 
 
@@ -76,6 +76,10 @@ class Process:
     def err(self):
         with open(self.err_path, errors="replace") as file:
             return file.read()
+
+    def wait_for_log(self, text, count=1):
+        """The log is written behind an answer's back: what an answer implies may be there a moment later only."""
+        until(lambda: self.err().count(text) >= count, f"{text!r} in the log of {self.command[0]}")
 
     def is_running(self):
         return self.process.poll() is None
@@ -171,6 +175,10 @@ class Daemon(Process):
                     if all(have.get(key) == value for key, value in labels.items()):
                         total += float(row.group(3))
         return total
+
+    def wait_for_metric(self, value, name, **labels):
+        """Like the log, a count may be a moment behind the answer that it counts."""
+        until(lambda: self.metric(name, **labels) == value, lambda: f"{name} {labels} to be {value}: it is {self.metric(name, **labels)}")
 
     def events(self):
         return [json.loads(line) for line in self.out().splitlines()]

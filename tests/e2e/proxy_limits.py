@@ -68,7 +68,7 @@ class Limits(harness.Case):
     def test_a_dry_run_refuses_nothing_and_counts(self):
         proxy = self.limited("2/hour", 'action = "dry_run"')
         self.assertEqual(statuses(proxy.port, 5), [200] * 5)
-        self.assertEqual(proxy.metric("weir_limit_decisions_total", rule="rule", decision="dry_run"), 3)
+        proxy.wait_for_metric(3, "weir_limit_decisions_total", rule="rule", decision="dry_run")
         proxy.stop()
         self.assertEqual([event["limit"] for event in proxy.events()], ["pass", "pass", "dry_run", "dry_run", "dry_run"])
 

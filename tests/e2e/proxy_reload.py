@@ -97,7 +97,7 @@ class Reload(harness.Case):
         self.assertFalse(proxy.reload(self.config(origin).replace("workers", "wokers")))
         until(lambda: 'did you mean \\"workers\\"?' in proxy.err(), "the error in the log")
         self.assertEqual(ask(proxy.port).status, 200)
-        self.assertEqual(proxy.metric("weir_config_reloads_failed_total"), 1)
+        proxy.wait_for_metric(1, "weir_config_reloads_failed_total")
 
     def test_a_port_that_is_in_use_leaves_the_old_config_in_force(self):
         origin = self.origin()

@@ -138,7 +138,7 @@ class Resilience(harness.Case):
         statuses = [client.read_answer().status for client in clients for _ in range(3)]
         slow.signal(signal.SIGINT)
         self.assertEqual(set(statuses), {200, 503})
-        self.assertEqual(proxy.metric("weir_shed_requests_total"), statuses.count(503))
+        proxy.wait_for_metric(statuses.count(503), "weir_shed_requests_total")
         until(lambda: ask(proxy.port).status == 200, "the end of the overload")
 
     def test_statuses_are_retried_where_asked(self):
@@ -275,7 +275,7 @@ class Resilience(harness.Case):
         self.assertEqual([ask(proxy.port).status for _ in range(3)], [502, 502, 503])
         self.assertTrue(proxy.reload())
         self.assertEqual(ask(proxy.port).status, 503)
-        self.assertEqual(proxy.metric("weir_upstream_breaker_state", server=nowhere.address), 2)
+        proxy.wait_for_metric(2, "weir_upstream_breaker_state", server=nowhere.address)
 
     def test_a_client_that_leaves_takes_its_request_with_it(self):
         def serve(connection):

@@ -45,18 +45,18 @@ class Metrics(harness.Case):
         self.addCleanup(release.set)
         origin = self.origin(serve)
         proxy = self.simple(origin, upstream="retries = 0\nbreaker_failures = 1")
-        self.assertEqual(proxy.metric("weir_upstream_in_flight", upstream="app"), 0)
+        proxy.wait_for_metric(0, "weir_upstream_in_flight", upstream="app")
         with Connection(proxy.port) as client:
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             until(lambda: proxy.metric("weir_upstream_in_flight", upstream="app") == 1, "the request to be under way")
-            self.assertEqual(proxy.metric("weir_upstream_breaker_state", server=origin.address), 0)
+            proxy.wait_for_metric(0, "weir_upstream_breaker_state", server=origin.address)
             release.set()
             self.assertEqual(client.read_answer().status, 502)
         self.assertEqual(ask(proxy.port).status, 503)
-        self.assertEqual(proxy.metric("weir_upstream_breaker_state", server=origin.address), 2)
+        proxy.wait_for_metric(2, "weir_upstream_breaker_state", server=origin.address)
         until(lambda: proxy.metric("weir_requests_total", route="all", status="5xx") == 2, "both to be counted")
-        self.assertEqual(proxy.metric("weir_request_seconds_count", route="all"), 2)
-        self.assertEqual(proxy.metric("weir_upstream_in_flight", upstream="app"), 0)
+        proxy.wait_for_metric(2, "weir_request_seconds_count", route="all")
+        proxy.wait_for_metric(0, "weir_upstream_in_flight", upstream="app")
 
     def test_metrics_are_well_formed_with_names_that_need_escaping(self):
         proxy = self.simple(self.origin(), extra='[[limit]]\nname = "a\\"b\\\\c"\nrate = "1/hour"\n')
