@@ -35,6 +35,11 @@ bool is_host_name(std::string_view text) {
   return true;
 }
 
+// In any case of letters, as no host can be called so: an address in writing has to be read as what it was.
+bool is_unix(std::string_view text) {
+  return to_lower(text.substr(0, 5)) == "unix:";
+}
+
 Result<Address> parse_unix(std::string_view text) {
   Address address;
   address.kind = Address::Kind::unix_path;
@@ -171,7 +176,7 @@ std::string Cidr::to_string() const {
 }
 
 Result<Address> Address::parse_listen(std::string_view text) {
-  if (text.starts_with("unix:")) return parse_unix(text);
+  if (is_unix(text)) return parse_unix(text);
   if (text.starts_with("fd:")) {
     const auto fd = parse_uint(text.substr(3));
     if (!fd || *fd < 3 || *fd > 65535) {
@@ -193,7 +198,7 @@ Result<Address> Address::parse_listen(std::string_view text) {
 }
 
 Result<Address> Address::parse_connect(std::string_view text) {
-  if (text.starts_with("unix:")) return parse_unix(text);
+  if (is_unix(text)) return parse_unix(text);
   auto address = parse_host_port(text);
   if (address && address->port == 0) return fail(Errc::invalid, "port 0 cannot be connected to");
   return address;

@@ -101,6 +101,8 @@ Result<JsonBody> JsonBody::parse(std::string_view text) {
     });
   } catch (const Json::parse_error& error) {
     return weir::fail(Errc::invalid, "the body is not JSON: " + place_of(text, error.byte));
+  } catch (const Json::out_of_range&) {
+    return weir::fail(Errc::invalid, "the body has a number that is too large");
   }
   if (!strictness.wrong().empty()) return weir::fail(Errc::invalid, "the body: " + strictness.wrong());
   if (!document->json.is_object()) return weir::fail(Errc::invalid, "the body must be a JSON object");

@@ -37,6 +37,7 @@ class Server : public H2Core::Owner {
     std::erase_if(requests_, [](const auto& request) { return request->end() != H2End::open; });
     send();
   }
+  bool is_finished() const { return core_.is_finished(); }
   std::string seen;
 
  private:
@@ -107,7 +108,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Server split;
   split.feed(kGreeting);
   for (const char& byte : bytes) split.feed({&byte, 1});
-  // Answers come at other times, so streams end at others: only without a limit on them it is all the same.
-  require(split.seen.starts_with(whole.seen.substr(0, whole.seen.find('\n'))));
+  // Answers come at other times, so streams end at others, and with them a connection whose client has said
+  // goodbye: only the first request of one that goes on is surely the same.
+  require(split.is_finished() || split.seen.starts_with(whole.seen.substr(0, whole.seen.find('\n'))));
   return 0;
 }

@@ -151,6 +151,7 @@ TEST_CASE("addresses to listen on are read and written") {
                                          {"[2001:DB8::1]:80", Kind::ip, "[2001:db8::1]:80"},
                                          {"unix:/run/weir/x.sock", Kind::unix_path, "unix:/run/weir/x.sock"},
                                          {"unix:x", Kind::unix_path, "unix:x"},
+                                         {"uniX:8", Kind::unix_path, "unix:8"},
                                          {"fd:3", Kind::inherited_fd, "fd:3"}}));
   const auto address = Address::parse_listen(row.text);
   INFO(row.text);

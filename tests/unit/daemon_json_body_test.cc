@@ -107,6 +107,7 @@ TEST_CASE("what is not one JSON object is refused with its place") {
       {R"({"b":{"a":1,"a":2}})", "the body: \"a\" is there twice"},
       {std::string("{\"a\":") + std::string(20, '[') + std::string(20, ']') + "}",
        "the body: it is nested too deep"},
+      {R"({"a":1e999})", "the body has a number that is too large"},
       {"{\"a\":\"\xff\"}", "the body is not JSON: line 1, column 7"},
   }));
   const auto body = JsonBody::parse(text);
