@@ -30,9 +30,10 @@ bool goes_to_journal() {
 }
 
 struct Output {
+  std::shared_ptr<spdlog::async_logger> logger;
+  // Behind the logger: it ends first, and its thread with it, which uses the logger until then.
   std::shared_ptr<spdlog::details::thread_pool> pool =
       std::make_shared<spdlog::details::thread_pool>(kQueueLength, 1);
-  std::shared_ptr<spdlog::async_logger> logger;
   const bool journal = goes_to_journal();
 
   Output() {

@@ -40,23 +40,47 @@ aio::Task<bool> take_proxy_header(aio::Stream& client, Peer& peer, aio::Deadline
 }  // namespace
 
 aio::Task<> Worker::serve(aio::Stream client, daemon::ListenPointPtr at) {
-  Arrival arrival;
-  arrival.snapshot = snapshot_;
-  arrival.listener = snapshot_->find(at->name);
-  if (arrival.listener == nullptr) arrival.listener = &snapshot_->main;
+  const Listener* listener = snapshot_->find(at->name);
+  if (listener == nullptr) listener = &snapshot_->main;
+  return serve_arrival(std::move(client), {{}, snapshot_, listener});
+}
+
+// Between requests a connection is this coroutine and its stream: what is held here across the waits is what
+// ten thousand idle clients cost, so all else is in coroutines that have ended by then.
+aio::Task<> Worker::serve_arrival(aio::Stream client, Arrival arrival) {
   const Admission admission(arrival.listener->state);
+  const bool speaks_h1 = co_await serve_other(client, arrival);
+  if (!speaks_h1) co_return;
+  aio::TaskContext& task = co_await aio::this_task();
+  // Requests that can be answered without waiting must not keep others of this thread from being served.
+  constexpr unsigned kRequestsInARow = 64;
+  for (unsigned served = 1;; ++served) {
+    while (client.text().empty()) {
+      if (closes_idle_) co_return;
+      const IdleList::Mark mark(idle_, task);
+      const auto received = co_await client.read_more(loop().in(snapshot_->config.client.idle_timeout));
+      if (!received || *received == 0) co_return;
+    }
+    refresh(arrival);
+    const auto next = co_await serve_h1_request(client, arrival);
+    if (next == Exchange::Next::passed_on) co_return;
+    if (next == Exchange::Next::close) break;
+    if (served % kRequestsInARow == 0) co_await aio::yield();
+  }
+  co_await linger(client);
+}
+
+// True: the client is let in, and what it speaks is HTTP/1.1. Anything else has been served to its end.
+aio::Task<bool> Worker::serve_other(aio::Stream& client, Arrival& arrival) {
   const bool is_in = co_await let_in(client, arrival);
-  if (!is_in) co_return;
+  if (!is_in) co_return false;
   if (arrival.listener->settings.mode != ListenerMode::http) {
     co_await relay(client, arrival);
-    co_return;
+    co_return false;
   }
   const bool is_h2 = co_await begins_h2(client, arrival);
-  if (is_h2) {
-    co_await serve_h2(client, arrival);
-  } else {
-    co_await serve_h1(client, arrival);
-  }
+  if (is_h2) co_await serve_h2(client, arrival);
+  co_return !is_h2;
 }
 
 aio::Task<bool> Worker::let_in(aio::Stream& client, Arrival& arrival) {
@@ -109,28 +133,6 @@ void Worker::refresh(Arrival& arrival) const {
   if (now == nullptr) return;
   arrival.listener = now;
   arrival.snapshot = snapshot_;
-}
-
-// Between requests a connection is its coroutines and its stream, so what they hold across their waits is
-// what ten thousand idle clients cost.
-aio::Task<> Worker::serve_h1(aio::Stream& client, Arrival& arrival) {
-  aio::TaskContext& task = co_await aio::this_task();
-  // Requests that can be answered without waiting must not keep others of this thread from being served.
-  constexpr unsigned kRequestsInARow = 64;
-  for (unsigned served = 1;; ++served) {
-    while (client.text().empty()) {
-      if (closes_idle_) co_return;
-      const IdleList::Mark mark(idle_, task);
-      const auto received = co_await client.read_more(loop().in(snapshot_->config.client.idle_timeout));
-      if (!received || *received == 0) co_return;
-    }
-    refresh(arrival);
-    const auto next = co_await serve_h1_request(client, arrival);
-    if (next == Exchange::Next::passed_on) co_return;
-    if (next == Exchange::Next::close) break;
-    if (served % kRequestsInARow == 0) co_await aio::yield();
-  }
-  co_await linger(client);
 }
 
 // From a request's first byte to the end of its answer.

@@ -63,10 +63,11 @@ class Worker final : public daemon::WorkerService {
 
  private:
   // serve.cc
+  aio::Task<> serve_arrival(aio::Stream client, Arrival arrival);
+  aio::Task<bool> serve_other(aio::Stream& client, Arrival& arrival);
   aio::Task<bool> let_in(aio::Stream& client, Arrival& arrival);
   aio::Task<bool> begins_h2(aio::Stream& client, const Arrival& arrival);
   void refresh(Arrival& arrival) const;
-  aio::Task<> serve_h1(aio::Stream& client, Arrival& arrival);
   aio::Task<Exchange::Next> serve_h1_request(aio::Stream& client, const Arrival& arrival);
   aio::Task<> linger(aio::Stream& client);
   aio::Task<> serve_h2(aio::Stream& client, Arrival& arrival);
