@@ -133,11 +133,22 @@ void H2Core::greet() {
        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list_bytes},
        {kNoPriorities, 1},
        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}}};
-  if (role_ == Role::server)
-    entries[3] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, settings_.max_concurrent_streams};
+  if (role_ == Role::server) entries[3] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, INT32_MAX};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
+  if (role_ == Role::server) limit_streams();
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
                                         static_cast<int32_t>(settings_.connection_window));
+}
+
+// nghttp2 would end the connection, and all its requests, for one stream too many. So the limit is put into
+// the frame behind its back, at the end, and is kept by us (RFC 9113 5.1.2: that stream is refused).
+void H2Core::limit_streams() {
+  const uint8_t* frame = nullptr;
+  const ssize_t size = nghttp2_session_mem_send(session_, &frame);
+  if (size <= 0) throw std::bad_alloc();
+  output_.assign(reinterpret_cast<const char*>(frame), static_cast<size_t>(size));
+  for (size_t i = 0; i < 4; ++i)
+    output_[output_.size() - 1 - i] = static_cast<char>(settings_.max_concurrent_streams >> 8 * i);
 }
 
 H2Core::~H2Core() {

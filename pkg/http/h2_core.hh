@@ -72,6 +72,7 @@ class H2Core {
   static const nghttp2_data_provider& content_provider();
 
   void greet();
+  void limit_streams();
   void adopt(H2Stream& stream);
   void forget(H2Stream& stream);
   void vacate(H2Stream& stream);
