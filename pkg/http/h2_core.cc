@@ -12,8 +12,6 @@ namespace {
 
 // Behind this much no further frame is produced; the last one may go beyond it by its size.
 constexpr size_t kEnough = H2Core::kOutputBytes - H2Guard::kMaxFrame - H2Guard::kFrameHead;
-// How many requests a client begins at once before it has seen the server's SETTINGS.
-constexpr size_t kStreamsBeforeGreeting = 100;
 
 std::string_view text_of(nghttp2_rcbuf* buffer) {
   const nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
@@ -275,11 +273,14 @@ void H2Core::end_now() {
   owner_.on_output();
 }
 
+size_t H2Core::most_streams() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
 bool H2Core::can_open() const {
   if (role_ != Role::client || leaving_ || peer_leaves_ || fault_ || is_lost_) return false;
-  if (nghttp2_session_check_request_allowed(session_) == 0) return false;
-  if (!is_greeted()) return occupied_ < kStreamsBeforeGreeting;
-  return occupied_ < nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  if (!has_peer_settings_ || nghttp2_session_check_request_allowed(session_) == 0) return false;
+  return occupied_ < most_streams();
 }
 
 }  // namespace weir::http
