@@ -15,15 +15,14 @@ void H2Pool::drain() {
   for (const Session& session : sessions_) session->drain();
 }
 
-aio::Task<bool> H2Pool::wait_for_other(aio::Deadline deadline) {
-  if (connecting_ == 0) co_return false;
+aio::Task<Result<>> H2Pool::wait_for_other(aio::Deadline deadline) {
   aio::Event ended;
   ++waiters_;
   waiting_.push_back(&ended);
   const auto waited = co_await ended.wait(deadline);
   std::erase(waiting_, &ended);
   --waiters_;
-  co_return waited.has_value();
+  co_return waited;
 }
 
 void H2Pool::end_connecting() {

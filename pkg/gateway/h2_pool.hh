@@ -2,6 +2,7 @@
 // those that are there take no more.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -19,8 +20,12 @@ class H2Pool {
   bool is_idle() const { return sessions_.empty() && connecting_ == 0 && waiters_ == 0; }
   void drain();
 
-  // Waits while another request is opening a connection. False: none was.
-  aio::Task<bool> wait_for_other(aio::Deadline deadline);
+  // Whether the connections that others are opening will have room for one more, as far as is known.
+  bool is_room_coming() const { return waiting_.size() < connecting_ * (streams_each_ - 1); }
+  // Waits until one of them is open, or failed.
+  aio::Task<Result<>> wait_for_other(aio::Deadline deadline);
+  // What the server takes on one connection.
+  void learn(size_t streams) { streams_each_ = std::clamp<size_t>(streams, 1, kManyStreams); }
 
   // While it lives, a connection is being opened.
   class Connecting {
@@ -35,9 +40,12 @@ class H2Pool {
   };
 
  private:
+  static constexpr size_t kManyStreams = 1 << 20;
+
   void end_connecting();
 
   std::vector<Session> sessions_;
+  size_t streams_each_ = kManyStreams;
   size_t connecting_ = 0;
   size_t waiters_ = 0;
   std::vector<aio::Event*> waiting_;

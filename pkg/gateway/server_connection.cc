@@ -23,7 +23,8 @@ aio::Task<Attempt> ServerConnection::open(Worker& worker, const Upstream& upstre
   if (may_share && !terms.only_fresh) stream = worker.pool(server).take();
   reused_ = stream.is_open();
   if (!reused_) {
-    auto dialled = co_await dial_timed(worker, upstream, server, terms.client);
+    const aio::Deadline deadline = worker.loop().in(upstream.settings.connect_timeout);
+    auto dialled = co_await dial_timed(worker, upstream, server, terms.client, deadline);
     if (!dialled) {
       reason = dialled.error().message;
       co_return attempt_of(dialled.error());
@@ -35,9 +36,9 @@ aio::Task<Attempt> ServerConnection::open(Worker& worker, const Upstream& upstre
 }
 
 aio::Task<Result<aio::Stream>> ServerConnection::dial_timed(Worker& worker, const Upstream& upstream,
-                                                            Server& server, const Peer* client) {
+                                                            Server& server, const Peer* client,
+                                                            aio::Deadline deadline) {
   const auto start = MonotonicTime::clock::now();
-  const aio::Deadline deadline = worker.loop().in(upstream.settings.connect_timeout);
   auto stream = co_await dial(worker.loop(), upstream, server, client, deadline);
   connect_time_ = MonotonicTime::clock::now() - start;
   co_return stream;
@@ -48,22 +49,43 @@ aio::Task<Attempt> ServerConnection::open_h2(Worker& worker, const Upstream& ups
   H2Pool& pool = worker.h2_pool(server);
   auto session = terms.only_fresh ? nullptr : pool.find();
   reused_ = session != nullptr;
-  if (!session) {
-    // One connection at a time: requests that come meanwhile find room in it.
-    const bool waited = co_await pool.wait_for_other(worker.loop().in(upstream.settings.connect_timeout));
-    if (waited) session = pool.find();
+  // No more connections than it takes: requests that come meanwhile find room in them.
+  const aio::Deadline deadline = worker.loop().in(upstream.settings.connect_timeout);
+  while (!session && pool.is_room_coming()) {
+    const auto waited = co_await pool.wait_for_other(deadline);
+    if (!waited) break;
+    session = pool.find();
   }
-  if (!session) {
-    const H2Pool::Connecting connecting(pool);
-    auto dialled = co_await dial_timed(worker, upstream, server, nullptr);
-    if (!dialled) {
-      reason = dialled.error().message;
-      co_return attempt_of(dialled.error());
-    }
-    session = worker.start_h2(pool, std::move(*dialled), upstream);
+  if (session) {
+    side_ = &h2_.emplace(session->open(), terms.target);
+    co_return Attempt::ok;
   }
-  side_ = &h2_.emplace(session->open(), terms.target);
+  auto stream = co_await begin_h2(worker, upstream, server, pool);
+  if (!stream) {
+    reason = stream.error().message;
+    co_return attempt_of(stream.error());
+  }
+  side_ = &h2_.emplace(std::move(*stream), terms.target);
   co_return Attempt::ok;
+}
+
+// A server may take few requests at once, and says so first: one sent before might be refused.
+aio::Task<Result<http::H2ClientStreamPtr>> ServerConnection::begin_h2(Worker& worker,
+                                                                      const Upstream& upstream,
+                                                                      Server& server, H2Pool& pool) {
+  const H2Pool::Connecting connecting(pool);
+  const aio::Deadline deadline = worker.loop().in(upstream.settings.connect_timeout);
+  auto dialled = co_await dial_timed(worker, upstream, server, nullptr, deadline);
+  if (!dialled) co_return std::unexpected(std::move(dialled.error()));
+  const auto session = worker.start_h2(pool, std::move(*dialled), upstream);
+  auto stream = session->open();
+  auto settled = co_await session->await_settings(deadline);
+  if (!settled) {
+    session->drain();
+    co_return std::unexpected(std::move(settled.error()));
+  }
+  pool.learn(session->most_streams());
+  co_return stream;
 }
 
 void ServerConnection::close() {

@@ -11,6 +11,7 @@
 
 namespace weir::gateway {
 
+class H2Pool;
 class Worker;
 
 class ServerConnection {
@@ -38,9 +39,11 @@ class ServerConnection {
 
  private:
   aio::Task<Result<aio::Stream>> dial_timed(Worker& worker, const Upstream& upstream, Server& server,
-                                            const Peer* client);
+                                            const Peer* client, aio::Deadline deadline);
   aio::Task<Attempt> open_h2(Worker& worker, const Upstream& upstream, Server& server, Terms terms,
                              std::string& reason);
+  aio::Task<Result<http::H2ClientStreamPtr>> begin_h2(Worker& worker, const Upstream& upstream,
+                                                      Server& server, H2Pool& pool);
 
   std::optional<H1Server> h1_;
   std::optional<H2Server> h2_;

@@ -64,9 +64,23 @@ class H2ClientSession::Impl final : public H2Core::Owner {
         connection_(loop, stream_, core_, settings_) {}
 
   aio::Task<> run() {
-    co_await connection_.run([] {});
+    co_await connection_.run([this] {
+      if (core_.has_peer_settings() || core_.fault()) settled_.set();
+    });
+    settled_.set();
     stream_.close();
   }
+  aio::Task<Result<>> await_settings(aio::Deadline deadline) {
+    const auto settled = co_await settled_.wait(deadline);
+    if (!settled && settled.error().code == Errc::timed_out)
+      co_return fail(Errc::timed_out, "the server sent no SETTINGS of HTTP/2");
+    if (!settled) co_return settled;
+    if (core_.fault()) co_return fail(Errc::closed, "HTTP/2: " + std::string(core_.fault()->reason));
+    if (!core_.has_peer_settings()) co_return fail(Errc::closed, "the connection ended before its SETTINGS");
+    if (core_.most_streams() == 0) co_return fail(Errc::refused, "the server takes no requests");
+    co_return Result<>();
+  }
+  size_t most_streams() const { return core_.most_streams(); }
   bool can_open() const { return core_.can_open(); }
   H2ClientStreamPtr open() { return std::make_unique<H2ClientStream>(core_); }
   void drain() { connection_.drain(); }
@@ -81,6 +95,7 @@ class H2ClientSession::Impl final : public H2Core::Owner {
   aio::Stream stream_;
   H2Core core_;
   H2Connection connection_;
+  aio::Event settled_;  // the server's SETTINGS have come, or never will
 };
 
 H2ClientSession::H2ClientSession(aio::Loop& loop, aio::Stream stream, const H2Settings& settings)
@@ -95,6 +110,12 @@ bool H2ClientSession::can_open() const {
 }
 H2ClientStreamPtr H2ClientSession::open() {
   return impl_->open();
+}
+aio::Task<Result<>> H2ClientSession::await_settings(aio::Deadline deadline) {
+  return impl_->await_settings(deadline);
+}
+size_t H2ClientSession::most_streams() const {
+  return impl_->most_streams();
 }
 void H2ClientSession::drain() {
   impl_->drain();

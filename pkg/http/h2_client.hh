@@ -2,7 +2,9 @@
 //
 //   H2ClientSession session(loop, std::move(stream), settings);
 //   scope.spawn(session.run());
-//   if (session.can_open()) { auto request = session.open(); ... }
+//   auto request = session.open();
+//   auto ready = co_await session.await_settings(deadline);
+//   ... and while session.can_open(), others beside it
 #pragma once
 
 #include <deque>
@@ -59,8 +61,13 @@ class H2ClientSession {
   // Whether a request can begin now: the connection stands, neither side is leaving, and the server takes one
   // more at the same time.
   bool can_open() const;
-  // Precondition: can_open().
+  // Precondition: can_open(). Only the first may be opened before, and sends when await_settings() has ended
+  // well: so nobody else takes its place.
   H2ClientStreamPtr open();
+  // Waits until the server has said what it takes; to be called once, by who has opened the first stream.
+  // Errors: timed_out, cancelled; closed: the connection ended; refused: it takes no stream at all.
+  aio::Task<Result<>> await_settings(aio::Deadline deadline);
+  size_t most_streams() const;  // at the same time, as far as the server has said
   // Opens no more; run() ends when the last stream has.
   void drain();
 

@@ -12,8 +12,6 @@ namespace {
 
 // Behind this much no further frame is produced; the last one may go beyond it by its size.
 constexpr size_t kEnough = H2Core::kOutputBytes - H2Guard::kMaxFrame - H2Guard::kFrameHead;
-// How many requests a client begins at once before it has seen the server's SETTINGS.
-constexpr size_t kStreamsBeforeGreeting = 100;
 
 std::string_view text_of(nghttp2_rcbuf* buffer) {
   const nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
@@ -133,11 +131,22 @@ void H2Core::greet() {
        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list_bytes},
        {kNoPriorities, 1},
        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}}};
-  if (role_ == Role::server)
-    entries[3] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, settings_.max_concurrent_streams};
+  if (role_ == Role::server) entries[3] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, INT32_MAX};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
+  if (role_ == Role::server) limit_streams();
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
                                         static_cast<int32_t>(settings_.connection_window));
+}
+
+// nghttp2 would end the connection, and all its requests, for one stream too many. So the limit is put into
+// the frame behind its back, at the end, and is kept by us (RFC 9113 5.1.2: that stream is refused).
+void H2Core::limit_streams() {
+  const uint8_t* frame = nullptr;
+  const ssize_t size = nghttp2_session_mem_send(session_, &frame);
+  if (size <= 0) throw std::bad_alloc();
+  output_.assign(reinterpret_cast<const char*>(frame), static_cast<size_t>(size));
+  for (size_t i = 0; i < 4; ++i)
+    output_[output_.size() - 1 - i] = static_cast<char>(settings_.max_concurrent_streams >> 8 * i);
 }
 
 H2Core::~H2Core() {
@@ -264,11 +273,14 @@ void H2Core::end_now() {
   owner_.on_output();
 }
 
+size_t H2Core::most_streams() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
 bool H2Core::can_open() const {
   if (role_ != Role::client || leaving_ || peer_leaves_ || fault_ || is_lost_) return false;
-  if (nghttp2_session_check_request_allowed(session_) == 0) return false;
-  if (!is_greeted()) return occupied_ < kStreamsBeforeGreeting;
-  return occupied_ < nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  if (!has_peer_settings_ || nghttp2_session_check_request_allowed(session_) == 0) return false;
+  return occupied_ < most_streams();
 }
 
 }  // namespace weir::http

@@ -60,6 +60,9 @@ class H2Core {
   bool is_greeted() const { return guard_.is_greeted(); }
   bool in_header_block() const { return guard_.in_header_block(); }
   size_t streams() const { return streams_; }  // whose objects live
+  // What the server has said about itself: nothing is known before its first SETTINGS.
+  bool has_peer_settings() const { return has_peer_settings_; }
+  size_t most_streams() const;
   bool can_open() const;
 
   static constexpr size_t kOutputBytes = 64 * 1024;
@@ -72,6 +75,7 @@ class H2Core {
   static const nghttp2_data_provider& content_provider();
 
   void greet();
+  void limit_streams();
   void adopt(H2Stream& stream);
   void forget(H2Stream& stream);
   void vacate(H2Stream& stream);
@@ -107,6 +111,7 @@ class H2Core {
   std::optional<H2Fault> fault_;
   uint64_t now_ms_ = 0;
   bool receiving_ = false;
+  bool has_peer_settings_ = false;
   bool is_lost_ = false;
   bool leaving_ = false;        // we said so
   bool end_announced_ = false;  // with the last stream

@@ -64,6 +64,9 @@ void H2Core::on_frame(const nghttp2_frame& frame) {
       // One that is over costs nothing; one that is not makes a server's work one in vain.
       if (role_ == Role::server && find(frame.hd.stream_id) != nullptr) charge(H2Budget::kReset);
       break;
+    case NGHTTP2_SETTINGS:
+      if ((frame.hd.flags & NGHTTP2_FLAG_ACK) == 0) has_peer_settings_ = true;
+      break;
     case NGHTTP2_GOAWAY:
       peer_leaves_ = true;
       break;

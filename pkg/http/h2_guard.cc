@@ -230,7 +230,8 @@ bool H2Guard::check_control(const Frame& frame, uint64_t now_ms) {
     case kResetStream:
       if (frame.stream == 0 || is_idle(frame.stream)) return wrong_stream();
       if (frame.length != 4) return wrong_size();
-      if (state(frame.stream) == State::open) set_state(frame.stream, State::ended);
+      // Behind a reset of ours too: from now on nothing more is on its way.
+      if (state(frame.stream) != State::skipped) set_state(frame.stream, State::ended);
       break;
     case kSettings:
       if (frame.stream != 0) return wrong_stream();

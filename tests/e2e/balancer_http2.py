@@ -1,6 +1,7 @@
 """HTTP/2 in front and to servers, with curl, nghttp, h2load and nghttpd."""
 
 import os
+import struct
 import subprocess
 
 import balancing
@@ -9,7 +10,9 @@ from certificates import Authority
 from clients import curl, h2load, nghttp
 from harness import PATIENCE, accepts, ask, until
 from load import Load
-from raw_http2 import Http2, credit, get
+from raw_http import Connection
+from raw_http2 import (ACK, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Http2, credit, frame, get, literal,
+                       settings)
 from servers import lasting_port
 
 
@@ -26,6 +29,21 @@ class Nghttpd:
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"
+
+
+def answer_with_trailers(connection):
+    """An HTTP/2 server by hand, which does not say how long its answers are."""
+    connection.read(len(PREFACE))
+    connection.send(settings())
+    while True:
+        head = connection.read(9)
+        connection.read(int.from_bytes(head[:3], "big"))
+        kind, flags, stream = struct.unpack(">BBI", head[3:])
+        if kind == SETTINGS and not flags & ACK:
+            connection.send(frame(SETTINGS, ACK))
+        if kind == HEADERS:
+            connection.send(frame(HEADERS, END_HEADERS, stream, b"\x88") + frame(DATA, 0, stream, b"text")
+                            + frame(HEADERS, END_HEADERS | END_STREAM, stream, literal("x-sum", "1")))
 
 
 class Front(balancing.Case):
@@ -134,6 +152,22 @@ class Servers(balancing.Case):
         result = h2load(balancer.port, "/small", requests=10_000, clients=8, streams=16)
         self.assertEqual((result.lost, result.statuses["2xx"]), (0, 10_000), result.text)
 
+    def test_a_server_that_takes_few_streams_is_kept_to_its_word(self):
+        balancer = self.balance([Nghttpd(self, "-m", "2")], upstream='protocol = "h2"\nretries = 0\n')
+        result = h2load(balancer.port, "/small", requests=2000, clients=2, streams=32)
+        self.assertEqual((result.lost, result.statuses["2xx"]), (0, 2000), result.text)
+        balancer.wait_for_metric(2000, "weir_upstream_attempts_total", upstream="app")
+
+    def test_a_server_that_does_not_begin_with_settings_is_an_error(self):
+        silent = self.origin(lambda connection: connection.read(1_000_000))
+        upstream = balancing.NO_BREAKER + 'protocol = "h2"\nretries = 0\nconnect_timeout = "200ms"\n'
+        balancer = self.balance([silent], upstream=upstream)
+        self.assertEqual(ask(balancer.port).status, 504)
+        balancer.wait_for_log("the server sent no SETTINGS")
+        balancer = self.balance(self.plain_servers("a"), upstream=upstream)
+        self.assertEqual(ask(balancer.port).status, 502)
+        balancer.wait_for_log("HTTP/2: ")
+
     def test_over_tls_by_alpn(self):
         authority = Authority(self.directory)
         certificate = authority.issue("localhost")
@@ -153,6 +187,19 @@ class Servers(balancing.Case):
         answer = text[text.index(":status: 200"):]
         self.assertLess(answer.index("recv DATA frame"), answer.index("grpc-status: 0"), text)
         self.assertIn("grpc-message: fine", answer)
+
+    def test_trailers_reach_http1_clients_that_want_them(self):
+        balancer = self.balance([self.origin(answer_with_trailers)], upstream='protocol = "h2"')
+        with Connection(balancer.port) as client:
+            for _ in range(2):
+                answer = client.ask(fields=[("TE", "trailers")])
+                self.assertEqual((answer.status, answer["Transfer-Encoding"], answer.body, answer.trailers),
+                                 (200, "chunked", b"text", [("x-sum", "1")]))
+        balancer = self.balance([Nghttpd(self, "--trailer", "x-sum: 1")], upstream='protocol = "h2"')
+        with Connection(balancer.port) as client:  # behind a body of a length that is told before, there is no place
+            for _ in range(2):
+                answer = client.ask(path="/small", fields=[("TE", "trailers")])
+                self.assertEqual((answer.status, answer["Content-Length"], answer.body), (200, "5", b"small"))
 
     def test_a_killed_h2_server_costs_no_request_that_can_be_repeated(self):
         servers = [Nghttpd(self) for _ in "abc"]

@@ -1,19 +1,30 @@
-"""HTTP/2 by hand, frame by frame, for what no well-behaved client does. In clear, with prior knowledge."""
+"""HTTP/2 by hand, frame by frame, for what no well-behaved client does. In clear, with prior knowledge, or over TLS."""
 
 import select
+import socket
+import ssl
 import struct
 
 from raw_http import Connection
 
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
-END_STREAM, ACK, END_HEADERS = 1, 1, 4
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM, ACK, END_HEADERS, PADDED, WITH_PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 INITIAL_WINDOW_SIZE = 4
 ENHANCE_YOUR_CALM = 11
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def text(value):
+    """A string in HPACK, without Huffman's code."""
+    size, digits = len(value), b""
+    if size >= 127:
+        size, digits = 127, bytes([(size - 127) % 128 | 128, (size - 127) // 128])
+    return bytes([size]) + digits + value.encode()
 
 
 def literal(name, value):
-    """A field in HPACK: a literal that is not indexed, without Huffman's code."""
-    return b"\x00" + b"".join(bytes([len(text)]) + text.encode() for text in (name, value))
+    """A field in HPACK: a literal that is not indexed."""
+    return b"\x00" + text(name) + text(value)
 
 
 def block(path="/", method="GET", fields=()):
@@ -23,6 +34,10 @@ def block(path="/", method="GET", fields=()):
 
 def frame(kind, flags=0, stream=0, payload=b""):
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def settings(*pairs):
+    return frame(SETTINGS, payload=b"".join(struct.pack(">HI", *pair) for pair in pairs))
 
 
 def get(stream, path="/"):
@@ -37,11 +52,20 @@ class Http2(Connection):
     """Answers settings and pings; everything else is the test's. What came for a stream stands in `bodies` and
     `ended`, "200" or another first byte of its head in `heads`, resets in `resets`."""
 
-    def __init__(self, port, window=None, **more):
+    def __init__(self, port, window=None, tls=False, preface=PREFACE, **more):
         super().__init__(port, **more)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self._start_tls()
         self.heads, self.bodies, self.ended, self.resets, self.goaway = {}, {}, set(), {}, None
-        settings = struct.pack(">HI", INITIAL_WINDOW_SIZE, window) if window is not None else b""
-        self.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, payload=settings))
+        self.send(preface + settings(*[(INITIAL_WINDOW_SIZE, window)] if window is not None else []))
+
+    def _start_tls(self):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["h2"])
+        self.socket = context.wrap_socket(self.socket)
+        assert self.socket.selected_alpn_protocol() == "h2"
 
     def step(self):
         """Takes in one frame; its type, flags, stream and payload."""
@@ -67,7 +91,9 @@ class Http2(Connection):
     @staticmethod
     def _status(payload):
         while payload and payload[0] & 0xe0 == 0x20:  # a change of the table's size
-            payload = payload[1:]
+            is_long, payload = payload[0] == 0x3f, payload[1:]
+            while is_long:
+                is_long, payload = payload[0] & 0x80, payload[1:]
         return "200" if payload[:1] == b"\x88" else payload[:1].hex()
 
     def step_until(self, condition):

@@ -379,4 +379,7 @@ TEST_CASE("frames that were on their way when we reset a stream are passed over"
   CHECK_FALSE(server.goaway());
   REQUIRE(server.requests.size() == 2);
   CHECK(server.requests[1]->head.fields.find("x") == "y");
+  // Behind the client's own reset nothing can be on its way any more.
+  server.feed(reset(1, 8) + data(1, "z"));
+  CHECK(server.goaway() == H2Code::kStreamClosed);
 }

@@ -248,9 +248,11 @@ TEST_CASE("a watched task is cancelled when its stream is reset, or the connecti
 TEST_CASE("streams beyond the limit are refused") {
   Server server({.max_concurrent_streams = 3});
   server.answers_requests = false;
-  server.feed(kPreface + frame(kSettings, 0, 0) + post(1) + post(3) + post(5) + post(7));
+  server.feed(kGreeting + post(1) + post(3) + post(5) + post(7));
+  CHECK(server.sent.front().payload.ends_with(setting(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 3)));
   CHECK(server.requests.size() == 3);
   CHECK(server.reset_of(7) == H2Code::kRefusedStream);
+  CHECK_FALSE(server.goaway());
   server.answers_requests = true;
   server.feed(data(1, "", kEndStream));
   server.feed(get(9));

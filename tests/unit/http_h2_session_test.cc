@@ -176,6 +176,13 @@ aio::Task<std::unique_ptr<H2ClientSession>> connect_to(aio::Loop& loop, const Ad
   co_return std::make_unique<H2ClientSession>(loop, std::move(*stream), settings);
 }
 
+aio::Task<> start(aio::Loop& loop, aio::Scope& scope, H2ClientSession& session) {
+  CHECK_FALSE(session.can_open());
+  scope.spawn(session.run());
+  const auto settled = co_await session.await_settings(loop.in(5s));
+  REQUIRE(settled);
+}
+
 }  // namespace
 
 TEST_CASE("requests and answers pass between our client and our server") {
@@ -183,7 +190,7 @@ TEST_CASE("requests and answers pass between our client and our server") {
     Origin origin(loop);
     aio::Scope scope(loop);
     auto session = co_await connect_to(loop, origin.address);
-    scope.spawn(session->run());
+    co_await start(loop, scope, *session);
     const Fetched got = co_await fetch(loop, *session, "/hello");
     CHECK((got.status == 200 && got.interim == 1 && got.content == "/hello"));
     CHECK(got.end == H2End::complete);
@@ -206,7 +213,7 @@ TEST_CASE("a hundred requests at once each get their own answer") {
     aio::Scope connection(loop);
     aio::Scope requests(loop);
     auto session = co_await connect_to(loop, origin.address);
-    connection.spawn(session->run());
+    co_await start(loop, connection, *session);
     std::vector<Fetched> all(100);
     for (size_t i = 0; i < all.size(); ++i) {
       const std::string content(i % 2 == 0 ? 0 : 1000 * i, static_cast<char>('a' + i % 26));
@@ -223,12 +230,61 @@ TEST_CASE("a hundred requests at once each get their own answer") {
   });
 }
 
+// A server that says that much, and then nothing.
+aio::Task<> say(aio::Loop& loop, std::string bytes, aio::Stream stream) {
+  const auto sent = co_await stream.write(bytes, loop.in(5s));
+  CHECK(sent);
+  while (true) {
+    const auto more = co_await stream.read_more(loop.in(5s));
+    if (!more || *more == 0) co_return;
+    stream.consume(stream.text().size());
+  }
+}
+
+TEST_CASE("a client begins nothing before the server has said what it takes") {
+  using namespace h2wire;
+  const std::string few = frame(kSettings, 0, 0, setting(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2));
+  const std::vector<std::pair<std::string, std::optional<Errc>>> cases = {
+      {few, std::nullopt},
+      {few.substr(0, few.size() - 1), Errc::timed_out},
+      {"", Errc::timed_out},
+      {"HTTP/1.1 400 Bad Request\r\n\r\n", Errc::closed},
+      {frame(kSettings, 0, 0, setting(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 0)), Errc::refused},
+  };
+  for (const auto& [bytes, error] : cases) {
+    CAPTURE(bytes);
+    run([&bytes = bytes, &error = error](aio::Loop& loop) -> aio::Task<> {
+      aio::Scope scope(loop);
+      auto sockets = aio::open_listening(kAnyPort, 1);
+      REQUIRE(sockets);
+      const Address address = *aio::local_address(sockets->front().get());
+      auto listener = aio::Listener::start(loop, std::move(sockets->front()), [&](aio::Stream stream) {
+        scope.spawn(say(loop, bytes, std::move(stream)));
+      });
+      REQUIRE(listener);
+      auto session = co_await connect_to(loop, address);
+      scope.spawn(session->run());
+      auto first = session->open();
+      const auto settled = co_await session->await_settings(loop.in(error == Errc::timed_out ? 20ms : 5s));
+      CHECK(settled.has_value() == !error);
+      if (!settled) CHECK(settled.error().code == *error);
+      CHECK(session->can_open() == settled.has_value());
+      if (settled) {
+        const auto second = session->open();
+        CHECK_FALSE(session->can_open());  // for the first has its place
+      }
+      first.reset();
+      co_await scope.close();
+    });
+  }
+}
+
 TEST_CASE("a client knows a request that was refused from one that was reset or lost") {
   run([](aio::Loop& loop) -> aio::Task<> {
     Origin origin(loop);
     aio::Scope scope(loop);
     auto session = co_await connect_to(loop, origin.address);
-    scope.spawn(session->run());
+    co_await start(loop, scope, *session);
     const Fetched refused = co_await fetch(loop, *session, "/refuse");
     CHECK((refused.error == Errc::refused && refused.end == H2End::refused));
     const Fetched reset = co_await fetch(loop, *session, "/reset");
@@ -248,7 +304,7 @@ TEST_CASE("a server's work is cancelled when the client gives up or goes away") 
     Origin origin(loop);
     aio::Scope scope(loop);
     auto session = co_await connect_to(loop, origin.address);
-    scope.spawn(session->run());
+    co_await start(loop, scope, *session);
     auto stream = session->open();
     const auto sent = co_await stream->send(
         {.method = "GET", .scheme = "http", .authority = "a", .path = "/wait", .last = true}, loop.in(5s));
@@ -271,7 +327,7 @@ TEST_CASE("sending waits for the peer's window no longer than its deadline") {
     Origin origin(loop);
     aio::Scope scope(loop);
     auto session = co_await connect_to(loop, origin.address);
-    scope.spawn(session->run());
+    co_await start(loop, scope, *session);
     auto stream = session->open();  // nobody takes what comes
     const auto sent = co_await stream->send(
         {.method = "GET", .scheme = "http", .authority = "a", .path = "/large", .last = true}, loop.in(5s));
@@ -290,7 +346,7 @@ TEST_CASE("a server that drains answers what it has and ends") {
     Origin origin(loop);
     aio::Scope scope(loop);
     auto session = co_await connect_to(loop, origin.address);
-    scope.spawn(session->run());
+    co_await start(loop, scope, *session);
     auto stream = session->open();
     const auto sent = co_await stream->send(
         {.method = "POST", .scheme = "http", .authority = "a", .path = "/echo"}, loop.in(5s));
@@ -320,7 +376,7 @@ TEST_CASE("a connection without streams is ended when it is idle for too long") 
     Origin origin(loop, {.idle_timeout = 20ms});
     aio::Scope scope(loop);
     auto session = co_await connect_to(loop, origin.address);
-    scope.spawn(session->run());
+    co_await start(loop, scope, *session);
     const Fetched got = co_await fetch(loop, *session, "/");
     CHECK(got.status == 200);
     co_await scope.join();
