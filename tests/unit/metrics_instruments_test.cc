@@ -140,7 +140,8 @@ TEST_CASE("a quantile beyond all bounds is the last bound") {
 }
 
 TEST_CASE("quantiles lie in the bucket of the true one, and never fall as the share grows") {
-  const uint64_t seed = weir::Random().next();
+  // The first once told a quantile that lay a rounding error beyond its bucket.
+  const uint64_t seed = GENERATE(uint64_t{14232120762145318974u}, weir::Random().next());
   INFO("seed = " << seed);
   weir::Random random(seed);
   Histogram histogram;
