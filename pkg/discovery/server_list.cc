@@ -9,55 +9,27 @@
 #include <map>
 #include <optional>
 
-#include "pkg/base/text.hh"
-
 namespace weir::discovery {
 namespace {
 
-bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\r';
-}
-
 // The words of a line; what begins with # and all behind it is a comment.
-std::vector<std::string_view> words_of(std::string_view line) {
-  std::vector<std::string_view> words;
-  while (!line.empty()) {
-    const auto begin = std::ranges::find_if_not(line, is_blank);
-    line.remove_prefix(static_cast<size_t>(begin - line.begin()));
-    if (line.empty() || line.front() == '#') break;
-    const auto end = std::ranges::find_if(line, is_blank);
-    words.push_back(line.substr(0, static_cast<size_t>(end - line.begin())));
-    line.remove_prefix(words.back().size());
-  }
+std::vector<std::string_view> words_before_comment(std::string_view line) {
+  auto words = words_of(line);
+  const auto comment = std::ranges::find_if(words, [](std::string_view word) { return word.front() == '#'; });
+  words.erase(comment, words.end());
   return words;
-}
-
-// What a message quotes of a file that may hold anything.
-std::string quoted(std::string_view word) {
-  constexpr size_t kMostQuoted = 60;
-  std::string out = "\"";
-  for (const char c : word.substr(0, kMostQuoted)) out += c >= 0x20 && c < 0x7f ? c : '?';
-  return out + (word.size() > kMostQuoted ? "…\"" : "\"");
-}
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestName &&
-         std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
 }
 
 class Parser {
  public:
   void take_line(size_t number, std::string_view line) {
     line_ = number;
-    const auto words = words_of(line);
+    const auto words = words_before_comment(line);
     if (words.empty()) return;
-    const size_t errors_before = error_count_;
     ListedServer server;
-    take_address(words.front(), server);
-    take_options(words, server);
-    if (error_count_ != errors_before) return;
-    if (server.name.empty()) server.name = server.address.to_string();
-    add(std::move(server));
+    auto wrong = read_server(words, server);
+    for (std::string& message : wrong) error(std::move(message));
+    if (wrong.empty()) add(std::move(server));
   }
 
   void error(size_t line, std::string message) {
@@ -74,42 +46,6 @@ class Parser {
 
  private:
   void error(std::string message) { error(line_, std::move(message)); }
-
-  void take_address(std::string_view word, ListedServer& server) {
-    const bool is_printable = std::ranges::all_of(word, [](char c) { return c > 0x20 && c < 0x7f; });
-    auto address = is_printable ? Address::parse_connect(word)
-                                : fail(Errc::invalid, quoted(word) + " is not an address");
-    if (!address) return error(std::move(address.error().message));
-    server.address = std::move(*address);
-  }
-
-  void take_options(std::span<const std::string_view> words, ListedServer& server) {
-    bool has_weight = false;
-    bool has_name = false;
-    for (const std::string_view word : words.subspan(1)) {
-      const std::string_view value = word.substr(std::min(word.size(), word.find('=') + 1));
-      if (word.starts_with("weight=")) {
-        if (std::exchange(has_weight, true)) error("weight is given twice");
-        take_weight(value, server);
-      } else if (word.starts_with("name=")) {
-        if (std::exchange(has_name, true)) error("name is given twice");
-        if (!is_name(value))
-          error(quoted(value) + " is not a name: 1 to 100 visible characters without quotes");
-        server.name = value;
-      } else {
-        error(quoted(word) + " is unknown here; behind the address may stand weight=N and name=TEXT");
-      }
-    }
-  }
-
-  void take_weight(std::string_view value, ListedServer& server) {
-    const auto weight = parse_uint(value);
-    if (weight && *weight <= kMostWeight) {
-      server.weight = static_cast<uint32_t>(*weight);
-    } else {
-      error(quoted(value) + " is not a weight from 0 to " + std::to_string(kMostWeight));
-    }
-  }
 
   void add(ListedServer server) {
     const auto [by_address, new_address] = addresses_.emplace(server.address.to_string(), line_);

@@ -9,22 +9,14 @@
 // the list that is in force. An empty list is good.
 #pragma once
 
-#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "pkg/base/address.hh"
+#include "pkg/discovery/listed_server.hh"
 
 namespace weir::discovery {
-
-struct ListedServer {
-  Address address;      // IP:PORT, NAME:PORT or unix:PATH
-  uint32_t weight = 1;  // 0: it is to get nothing new
-  std::string name;     // the address as text where the file gives none
-  bool operator==(const ListedServer&) const = default;
-};
 
 struct LineError {
   size_t line = 0;  // from 1; 0 is the file as a whole
@@ -35,8 +27,6 @@ struct LineError {
 constexpr size_t kMostListBytes = 1024 * 1024;
 constexpr size_t kMostListedServers = 4096;
 constexpr size_t kMostLineErrors = 20;  // one more then says that there are others
-constexpr size_t kLongestName = 100;
-constexpr uint32_t kMostWeight = 65535;
 
 using ServerList = std::expected<std::vector<ListedServer>, std::vector<LineError>>;
 

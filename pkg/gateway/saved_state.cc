@@ -14,7 +14,7 @@ void save_upstream(WireWriter& writer, const UpstreamState& state) {
   writer.u8(kUpstream).text(state.name()).text(state.secret());
   std::string added;
   if (const auto* entries = state.source(UpstreamState::kAdminSource)) {
-    for (const ServerEntry& entry : *entries) added += entry.to_string() + "\n";
+    for (const discovery::ListedServer& entry : *entries) added += entry.to_string() + "\n";
   }
   writer.text(added).text(to_text(state.pool.export_state(MonotonicTime::clock::now())));
 }
@@ -28,9 +28,9 @@ Result<> restore_upstream(WireReader& reader, const Snapshot& snapshot) {
     if (upstream->name != name) continue;
     auto state = balance::parse_pool_state(pool);
     if (!state) return std::unexpected(std::move(state.error()));
-    std::vector<ServerEntry> entries;
+    std::vector<discovery::ListedServer> entries;
     for (const std::string_view line : split(added, '\n')) {
-      auto entry = ServerEntry::parse(line);
+      auto entry = discovery::ListedServer::parse(line);
       if (entry) entries.push_back(std::move(*entry));
     }
     upstream->state->set_secret(std::string(secret));

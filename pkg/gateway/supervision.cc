@@ -25,16 +25,18 @@ dns::Question question_of(std::string_view source) {
 }
 
 // Of services, those of the best priority; a weight of 0 is "hardly any" (RFC 2782).
-std::vector<ServerEntry> entries_of(const dns::Endpoints& endpoints) {
-  std::vector<ServerEntry> entries;
+std::vector<discovery::ListedServer> entries_of(const dns::Endpoints& endpoints) {
+  std::vector<discovery::ListedServer> entries;
   for (const dns::Endpoint& endpoint : endpoints) {
     if (endpoint.priority != endpoints.front().priority) continue;
-    entries.push_back({endpoint.address, std::max<uint32_t>(endpoint.weight, 1), {}});
+    entries.push_back(
+        {endpoint.address, std::max<uint32_t>(endpoint.weight, 1), endpoint.address.to_string()});
   }
   return entries;
 }
 
-void set_source(const Upstream& upstream, const std::string& source, std::vector<ServerEntry> entries) {
+void set_source(const Upstream& upstream, const std::string& source,
+                std::vector<discovery::ListedServer> entries) {
   const size_t count = entries.size();
   if (auto set = upstream.state->set_source(source, std::move(entries)); !set) {
     log::error("servers not taken",
@@ -123,12 +125,7 @@ void Supervision::read_file(const Upstream& upstream, const std::string& source)
                  {{"upstream", upstream.name}, {"reason", discovery::render(path, error)}});
     return;
   }
-  std::vector<ServerEntry> entries;
-  for (const discovery::ListedServer& listed : *list) {
-    const bool is_named = listed.name != listed.address.to_string();
-    entries.push_back({listed.address, listed.weight, is_named ? listed.name : std::string()});
-  }
-  set_source(upstream, source, std::move(entries));
+  set_source(upstream, source, *list);
 }
 
 // Probes that are as they were go on undisturbed.

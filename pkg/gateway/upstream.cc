@@ -85,7 +85,7 @@ void UpstreamState::update_capacity(const UpstreamSection& settings) {
       {std::min(settings.max_in_flight, servers * settings.server_max_in_flight), settings.queue});
 }
 
-Result<> UpstreamState::set_source(const std::string& source, std::vector<ServerEntry> entries) {
+Result<> UpstreamState::set_source(const std::string& source, std::vector<discovery::ListedServer> entries) {
   std::swap(sources_[source], entries);
   auto updated = update_members();
   if (updated) return updated;
@@ -100,14 +100,15 @@ void UpstreamState::keep_sources(const std::vector<std::string>& sources) {
   if (erased > 0) (void)update_members();  // fewer servers are always taken
 }
 
-const std::vector<ServerEntry>* UpstreamState::source(const std::string& name) const {
+const std::vector<discovery::ListedServer>* UpstreamState::source(const std::string& name) const {
   const auto found = sources_.find(name);
   return found == sources_.end() ? nullptr : &found->second;
 }
 
 std::string UpstreamState::source_of(std::string_view server) const {
   for (const auto& [source, entries] : sources_) {
-    if (std::ranges::any_of(entries, [&](const ServerEntry& entry) { return entry.id() == server; }))
+    if (std::ranges::any_of(entries,
+                            [&](const discovery::ListedServer& entry) { return entry.name == server; }))
       return source;
   }
   return {};
@@ -129,8 +130,8 @@ Result<> UpstreamState::update_members() {
   std::map<std::string, std::shared_ptr<Server>> wanted;
   std::vector<balance::MemberConfig> members;
   for (const auto& [source, entries] : sources_) {
-    for (const ServerEntry& entry : entries) {
-      const std::string id = entry.id();
+    for (const discovery::ListedServer& entry : entries) {
+      const std::string& id = entry.name;
       if (wanted.contains(id)) continue;
       const auto known = servers_.find(id);
       const bool is_same = known != servers_.end() && known->second->address() == entry.address;

@@ -48,10 +48,10 @@ class UpstreamState {
   // The servers that one source lists: the config, a DNS name, a file, an operator. The pool has those of all
   // sources; where two name the same server, the first source in the order of their names counts. Errors: a
   // list that the pool does not take.
-  Result<> set_source(const std::string& source, std::vector<ServerEntry> entries);
+  Result<> set_source(const std::string& source, std::vector<discovery::ListedServer> entries);
   // The others are forgotten, but for what an operator has added.
   void keep_sources(const std::vector<std::string>& sources);
-  const std::vector<ServerEntry>* source(const std::string& name) const;
+  const std::vector<discovery::ListedServer>* source(const std::string& name) const;
   std::string source_of(std::string_view server) const;  // "" where none lists it
   std::vector<std::shared_ptr<Server>> servers() const;
   std::shared_ptr<Server> find(const std::string& server) const;
@@ -66,7 +66,7 @@ class UpstreamState {
   metrics::Registry& metrics_;
   uint64_t& next_id_;
   resilience::BreakerSettings breaker_settings_;
-  std::map<std::string, std::vector<ServerEntry>> sources_;
+  std::map<std::string, std::vector<discovery::ListedServer>> sources_;
   std::map<std::string, std::shared_ptr<Server>> servers_;  // by name
 };
 

@@ -41,8 +41,8 @@ void set_admin(balance::Pool& pool, const std::string& server, balance::Admin ad
 }
 
 // The body of a request to add a server; what is wrong with it is in the body.
-ServerEntry read_entry(daemon::JsonBody& body) {
-  ServerEntry entry;
+discovery::ListedServer read_entry(daemon::JsonBody& body) {
+  discovery::ListedServer entry;
   const auto address = body.string("address");
   const auto weight = body.integer("weight", 0, balance::kMostWeight);
   const auto name = body.string("name");
@@ -54,9 +54,10 @@ ServerEntry read_entry(daemon::JsonBody& body) {
     else
       body.fail("address", parsed.error().message);
   }
-  if (name && !ServerEntry::is_name(*name)) body.fail("name", "must be one word of printable ASCII");
+  if (name && !discovery::ListedServer::is_name(*name))
+    body.fail("name", "must be 1 to 100 visible ASCII characters without quotes");
   entry.weight = static_cast<uint32_t>(weight.value_or(1));
-  entry.name = name.value_or("");
+  entry.name = name.value_or(entry.address.to_string());
   return entry;
 }
 
@@ -165,17 +166,17 @@ ApiResponse UpstreamApi::set_server(ApiRequest& request) {
 ApiResponse UpstreamApi::add_server(ApiRequest& request) {
   const Target target = find_upstream(request);
   if (!target.upstream) return target.refusal;
-  ServerEntry entry = read_entry(request.body);
+  discovery::ListedServer entry = read_entry(request.body);
   if (!request.body.is_fine()) return request.body.refusal();
   UpstreamState& state = *target.upstream->state;
-  const std::string server = entry.id();
+  const std::string server = entry.name;
   if (state.find(server)) {
     return ApiResponse::problem(
         409, "the upstream \"" + target.upstream->name + "\" has a server \"" + server + "\" already");
   }
   const std::string written = entry.to_string();
   const uint64_t weight = entry.weight;
-  std::vector<ServerEntry> added;
+  std::vector<discovery::ListedServer> added;
   if (const auto* known = state.source(UpstreamState::kAdminSource)) added = *known;
   added.push_back(std::move(entry));
   if (auto taken = state.set_source(UpstreamState::kAdminSource, std::move(added)); !taken)
@@ -197,9 +198,9 @@ ApiResponse UpstreamApi::remove_server(ApiRequest& request) {
   if (!request.body.is_fine()) return request.body.refusal();
   UpstreamState& state = *target.upstream->state;
   const std::string& server = target.server->name();
-  std::vector<ServerEntry> added;
+  std::vector<discovery::ListedServer> added;
   if (const auto* known = state.source(UpstreamState::kAdminSource)) added = *known;
-  if (std::erase_if(added, [&](const ServerEntry& entry) { return entry.id() == server; }) == 0) {
+  if (std::erase_if(added, [&](const discovery::ListedServer& entry) { return entry.name == server; }) == 0) {
     const std::string source = state.source_of(server);
     const std::string lister = source == UpstreamState::kConfigSource ? "the config" : source;
     return ApiResponse::problem(

@@ -14,7 +14,7 @@ using Table = config::Table<UpstreamSection>;
 
 void add_server_keys(Table& t) {
   t.text(
-       "servers", &UpstreamSection::servers, ServerEntry::parse,
+       "servers", &UpstreamSection::servers, discovery::ListedServer::parse,
        "a server such as \"127.0.0.1:9000\", \"app.internal:9000 weight=3\" or \"unix:/run/app.sock name=b\"")
       .example("127.0.0.1:9000")
       .doc(
@@ -121,7 +121,7 @@ void add_connection_keys(Table& t) {
   daemon::add_tls_servers_keys(t);
   t.key("connect_timeout", &UpstreamSection::connect_timeout)
       .bounds(1ms, 10min)
-      .doc("How long connecting may take; then another attempt, or 504.");
+      .doc("How long connecting may take, TLS and HTTP/2's greeting with it; then another attempt, or 504.");
   t.key("first_byte_timeout", &UpstreamSection::first_byte_timeout)
       .bounds(1ms, 24h)
       .doc(
@@ -249,10 +249,10 @@ void check_upstream(const UpstreamSection& section, const std::string& place, co
   if (section.servers.empty() && section.discover.empty())
     report.error(place + ".servers", "an upstream needs servers, or discover");
   std::vector<std::string> names;
-  for (const ServerEntry& entry : section.servers) {
-    if (std::ranges::find(names, entry.id()) != names.end())
-      report.error(place + ".servers", "\"" + entry.id() + "\" is there twice");
-    names.push_back(entry.id());
+  for (const discovery::ListedServer& entry : section.servers) {
+    if (std::ranges::find(names, entry.name) != names.end())
+      report.error(place + ".servers", "\"" + entry.name + "\" is there twice");
+    names.push_back(entry.name);
   }
   for (const std::string& source : section.discover) {
     if (!is_discovery(source))

@@ -8,7 +8,7 @@
 #include "pkg/base/units.hh"
 #include "pkg/config/table.hh"
 #include "pkg/daemon/tls_section.hh"
-#include "pkg/gateway/server_entry.hh"
+#include "pkg/discovery/listed_server.hh"
 #include "pkg/health/check.hh"
 #include "pkg/resilience/circuit_breaker.hh"
 
@@ -21,7 +21,7 @@ enum class SendProxy { off, v1, v2 };
 enum class Sticky { none, cookie, app_cookie, ip };
 
 struct UpstreamSection : daemon::TlsServersKeys {
-  std::vector<ServerEntry> servers;
+  std::vector<discovery::ListedServer> servers;
   std::vector<std::string> discover;
   balance::Algorithm algorithm = balance::Algorithm::round_robin;
   std::string hash_key = "ip";

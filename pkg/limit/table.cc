@@ -40,7 +40,8 @@ class Table::SetLock {
 
 Table::Table(Bytes size) : set_count_(std::bit_floor(std::max<uint64_t>(size.count / sizeof(Set), 1))) {
   const size_t bytes = set_count_ * sizeof(Set);
-  // Zeroed by the kernel, page by page as keys come: a large table costs nothing before it is used.
+  // Zeroed by the kernel, page by page as keys come: a large table costs nothing before its first key, and
+  // then, keys lying anywhere, soon all of it.
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   // A decision is one access to a random place: without huge pages it misses the TLB as well as the cache.
