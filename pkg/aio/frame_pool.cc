@@ -13,7 +13,9 @@ constexpr bool kPooled = false;  // a frame that is used after its end must be s
 constexpr bool kPooled = true;
 #endif
 
-constexpr size_t kStep = 16;      // malloc's own: an idle connection is mostly frames
+// The sizes that malloc has blocks of: an idle connection is mostly frames.
+constexpr size_t kStep = 16;
+constexpr size_t kMallocHeader = 8;
 constexpr size_t kClasses = 128;  // up to 2 KiB; larger frames are malloc's
 constexpr size_t kMostFree = 64;  // of each class: what a burst took goes back to malloc
 
@@ -38,7 +40,11 @@ struct Pool {
 thread_local Pool pool;
 
 constexpr size_t class_of(size_t size) {
-  return (size - 1) / kStep;
+  return (size + kMallocHeader - 1) / kStep;
+}
+
+constexpr size_t largest_of(size_t number) {
+  return (number + 1) * kStep - kMallocHeader;
 }
 
 }  // namespace
@@ -47,7 +53,7 @@ void* PooledFrame::operator new(size_t size) {
   const size_t number = class_of(size);
   if (!kPooled || number >= kClasses) return ::operator new(size);
   FreeList& list = pool.lists[number];
-  if (list.first == nullptr) return ::operator new((number + 1) * kStep);
+  if (list.first == nullptr) return ::operator new(largest_of(number));
   --list.count;
   return std::exchange(list.first, list.first->next);
 }

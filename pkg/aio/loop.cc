@@ -36,6 +36,7 @@ void Loop::CloseLoop::operator()(uv_loop_s* loop) const {
 Loop::Loop() : uv_(new uv_loop_s), handles_(new Handles) {
   // libuv fails here only where the kernel gives no epoll or event descriptor: nothing can run then.
   if (uv_loop_init(uv_.get()) != 0) abort();
+  uv_->data = this;
   signal(SIGPIPE, SIG_IGN);  // a peer that left is an error value of the write
   wheel_ = std::make_unique<TimerWheel>(uv_now(uv_.get()));
   uv_timer_init(uv_.get(), &handles_->timer);
@@ -57,6 +58,10 @@ Loop::~Loop() {
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->check), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->async), nullptr);
   uv_.reset();
+}
+
+Loop& Loop::of(const uv_loop_s* uv) {
+  return *static_cast<Loop*>(uv->data);
 }
 
 void Loop::run() {

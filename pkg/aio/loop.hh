@@ -66,6 +66,7 @@ class Loop {
   BufferPool& buffers() { return buffers_; }
   PipePool& pipes() { return pipes_; }
   uv_loop_s* uv() { return uv_.get(); }
+  static Loop& of(const uv_loop_s* uv);  // whose uv() it is
 
  private:
   struct Handles;

@@ -7,7 +7,8 @@ namespace weir::aio {
 // The coroutine at the bottom of a spawned task. It destroys itself when it ends, and wakes whoever joins.
 struct Scope::Root {
   struct promise_type : detail::PooledFrame {
-    promise_type(Scope& owner, Task<>&) : scope(&owner) {
+    void enter(Scope& owner) {
+      scope = &owner;
       record.context.loop = &owner.loop_;
       record.next = owner.first_;
       record.link = &owner.first_;
@@ -16,8 +17,8 @@ struct Scope::Root {
       ++owner.size_;
     }
 
-    Root get_return_object() { return {}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
+    Root get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_always initial_suspend() noexcept { return {}; }
     void return_void() noexcept {}
     [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
 
@@ -37,13 +38,15 @@ struct Scope::Root {
     };
     FinalAwaiter final_suspend() noexcept { return {}; }
 
-    Scope* scope;
+    Scope* scope = nullptr;
     detail::TaskRecord record;
-    TaskContext* context = &record.context;
+    TaskContext* task() { return &record.context; }
   };
+
+  std::coroutine_handle<promise_type> handle;
 };
 
-Scope::Root Scope::run(Scope&, Task<> task) {
+Scope::Root Scope::run(Task<> task) {
   co_await std::move(task);
 }
 
@@ -52,7 +55,9 @@ Scope::~Scope() {
 }
 
 void Scope::spawn(Task<> task) {
-  run(*this, std::move(task));
+  const Root root = run(std::move(task));
+  root.handle.promise().enter(*this);
+  root.handle.resume();
 }
 
 void Scope::cancel() {

@@ -67,7 +67,7 @@ class Scope {
 
  private:
   struct Root;
-  static Root run(Scope& scope, Task<> task);
+  static Root run(Task<> task);
 
   Loop& loop_;
   std::function<void()> on_task_end_;

@@ -10,11 +10,11 @@
 
 namespace weir::aio {
 
-Stream::State::State(Loop& owner, bool is_unix) : loop(owner) {
+Stream::State::State(Loop& owner, bool is_unix) {
   if (is_unix) {
-    uv_pipe_init(loop.uv(), &handle.pipe, 0);
+    uv_pipe_init(owner.uv(), &handle.pipe, 0);
   } else {
-    uv_tcp_init(loop.uv(), &handle.tcp);
+    uv_tcp_init(owner.uv(), &handle.tcp);
   }
   handle.stream.data = this;
 }
@@ -45,7 +45,7 @@ void Stream::State::start_reading() {
 void Stream::State::on_alloc(uv_handle_t* uv_handle, size_t, uv_buf_t* out) {
   auto& state = *static_cast<State*>(uv_handle->data);
   if (state.tls) return state.alloc_sealed(out);
-  if (!state.buffer) state.buffer = state.loop.buffers().acquire();
+  if (!state.buffer) state.buffer = state.loop().buffers().acquire();
   *out = uv_buf_init(state.buffer.data.get() + state.end, static_cast<unsigned>(state.room()));
 }
 
@@ -57,7 +57,7 @@ void Stream::State::on_read(uv_stream_t* uv_stream, ssize_t count, const uv_buf_
     state.end += static_cast<uint32_t>(count);
     state.bytes_in += static_cast<uint64_t>(count);
   } else {
-    if (count != UV_EOF) state.error = static_cast<int>(count);
+    if (count != UV_EOF) state.error = static_cast<int16_t>(count);
     state.ended = true;
     uv_read_stop(&state.handle.stream);
     state.release_if_empty();
@@ -81,13 +81,13 @@ void Stream::State::after_read(size_t fresh) {
 
 void Stream::State::resume_reader(size_t count) {
   Read* operation = std::exchange(reader, nullptr);
-  operation->received_ = count;
+  operation->received_ = static_cast<uint32_t>(count);
   operation->resume_now();
 }
 
 void Stream::State::release_if_empty() {
   if (!buffer || begin != end || pinned != 0) return;
-  loop.buffers().release(std::move(buffer));
+  loop().buffers().release(std::move(buffer));
   begin = end = 0;
 }
 
@@ -96,8 +96,8 @@ void Stream::State::close() {
   closing = true;
   uv_close(reinterpret_cast<uv_handle_t*>(&handle.stream), [](uv_handle_t* uv_handle) {
     auto* state = static_cast<State*>(uv_handle->data);
-    state->loop.buffers().release(std::move(state->buffer));
-    if (state->tls) state->tls->release_buffers(state->loop.buffers());
+    state->loop().buffers().release(std::move(state->buffer));
+    if (state->tls) state->tls->release_buffers(state->loop().buffers());
     if (state->abandoned) {
       delete state;
     } else {
@@ -141,13 +141,17 @@ bool Stream::has_room() const {
   return state_->end - state_->begin + state_->pinned < Buffer::kCapacity;
 }
 
+Stream::More Stream::more(Deadline deadline) {
+  return More(*state_, deadline);
+}
+
 Stream::Read Stream::read_more(Deadline deadline) {
   return Read(*state_, deadline);
 }
 
 bool Stream::Read::await_ready() {
   if (state_.closing) return true;
-  if (state_.tls) received_ = state_.open_held();
+  if (state_.tls) received_ = static_cast<uint32_t>(state_.open_held());
   if (received_ > 0 || state_.ended) return true;
   state_.make_room();
   return state_.room() == 0;
@@ -314,7 +318,9 @@ void Stream::hold_reading() {
 }
 
 void Stream::resume_reading() {
-  if (!std::exchange(state_->held, false) || state_->ended || state_->closing) return;
+  if (!state_->held) return;
+  state_->held = false;
+  if (state_->ended || state_->closing) return;
   if (state_->room() > 0) state_->start_reading();
 }
 

@@ -23,6 +23,7 @@ struct TlsTarget;
 class Stream {
  public:
   class Read;
+  class More;
   class Write;
   struct State;  // the libuv handle; lives until libuv has let go of it
   struct Tls;
@@ -54,6 +55,8 @@ class Stream {
   // Waits for more bytes than are buffered now. The count of new bytes; 0 when the peer has finished sending.
   // Errors: timed_out, cancelled, closed (reset by the peer), limit (no room).
   Read read_more(Deadline deadline);
+  // The same for who asks only whether there is more: false at the end, and after an error of whatever kind.
+  More more(Deadline deadline);
 
   // Sends all of up to kMostParts parts, in one system call where the kernel takes them; they must stay valid
   // until the await ends. Errors: timed_out, cancelled, closed. After an error the stream can only be closed.
@@ -99,7 +102,7 @@ class Stream {
   State* state_ = nullptr;
 };
 
-class Stream::Read final : public Operation {
+class Stream::Read : public Operation {
  public:
   Read(State& state, Deadline deadline) : state_(state), deadline_(deadline) {}
   bool await_ready();
@@ -111,6 +114,9 @@ class Stream::Read final : public Operation {
   }
   Result<size_t> await_resume();
 
+ protected:
+  uint32_t received_ = 0;
+
  private:
   friend class Stream;
   friend struct State;
@@ -119,7 +125,12 @@ class Stream::Read final : public Operation {
 
   State& state_;
   Deadline deadline_;
-  size_t received_ = 0;
+};
+
+class Stream::More final : public Stream::Read {
+ public:
+  using Read::Read;
+  bool await_resume() const { return outcome() == Outcome::ok && received_ > 0; }
 };
 
 class Stream::Write final : public Operation {

@@ -18,21 +18,19 @@ struct Stream::State {
     uv_tcp_t tcp;
     uv_pipe_t pipe;
   } handle;
-  Loop& loop;
 
   // [pinned, begin) is consumed, [begin, end) is buffered, behind `end` there is room.
   Buffer buffer;
   uint32_t pinned = 0;
   uint32_t begin = 0;
   uint32_t end = 0;
-  int error = 0;  // what reading ended with, libuv's negative number
-
-  bool ended = false;      // nothing more will be received
-  bool paused = false;     // not reading: the buffer is full
-  bool held = false;       // not reading: somebody else reads the descriptor
-  bool closing = false;    // uv_close was called
-  bool closed = false;     // and has called back
-  bool abandoned = false;  // the Stream is gone: the close callback deletes this
+  int16_t error = 0;           // what reading ended with, libuv's negative number
+  bool ended : 1 = false;      // nothing more will be received
+  bool paused : 1 = false;     // not reading: the buffer is full
+  bool held : 1 = false;       // not reading: somebody else reads the descriptor
+  bool closing : 1 = false;    // uv_close was called
+  bool closed : 1 = false;     // and has called back
+  bool abandoned : 1 = false;  // the Stream is gone: the close callback deletes this
 
   std::unique_ptr<Tls> tls;  // null: what is received and sent is what the user sees
   Read* reader = nullptr;
@@ -40,6 +38,7 @@ struct Stream::State {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
 
+  Loop& loop() { return Loop::of(handle.stream.loop); }
   size_t room() const { return Buffer::kCapacity - end; }
   void consume(size_t count);
   Result<> finish_sending();

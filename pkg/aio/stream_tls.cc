@@ -24,7 +24,7 @@ Task<Result<>> shake_hands(Stream::State& state, TlsEngine& engine, Deadline dea
     if (!engine.output.empty()) {
       const std::string_view records = engine.output.bytes();
       auto sent = co_await Stream::Write(state, {&records, 1}, deadline);
-      engine.output.release(state.loop.buffers());
+      engine.output.release(state.loop().buffers());
       // An alert that tells of our failure is a courtesy; the failure is what to report.
       if (!sent && step != Step::failed)
         co_return std::unexpected(std::move(sent.error()).context(kHandshake));
@@ -45,7 +45,7 @@ Task<Result<>> shake_hands(Stream::State& state, TlsEngine& engine, Deadline dea
 Task<Result<>> start(Stream::State& state, std::shared_ptr<const TlsContext> context, Deadline deadline,
                      TlsTarget target) {
   if (state.tls) co_return fail(Errc::internal, std::string(kHandshake) + ": the stream speaks TLS already");
-  auto engine = TlsEngine::make(state.loop.buffers(), std::move(context), std::move(target));
+  auto engine = TlsEngine::make(state.loop().buffers(), std::move(context), std::move(target));
   if (!engine) co_return std::unexpected(std::move(engine.error()).context(kHandshake));
   const uint64_t in = state.bytes_in - (state.end - state.begin);
   const uint64_t out = state.bytes_out;
@@ -117,18 +117,18 @@ bool Stream::State::can_take_sealed() const {
 
 // Asks for less than a buffer: with the part of a record that OpenSSL has, the plaintext still finds room.
 void Stream::State::alloc_sealed(uv_buf_t* out) {
-  if (!tls->sealed) tls->sealed = loop.buffers().acquire();
+  if (!tls->sealed) tls->sealed = loop().buffers().acquire();
   constexpr size_t kMost = Buffer::kCapacity - SSL3_RT_MAX_PLAIN_LENGTH;
   const size_t room = std::min(Buffer::kCapacity - tls->end, kMost);
   *out = uv_buf_init(tls->sealed.data.get() + tls->end, static_cast<unsigned>(room));
 }
 
 void Stream::State::on_sealed(ssize_t count) {
-  if (count == 0) return tls->release_sealed(loop.buffers());  // EAGAIN
+  if (count == 0) return tls->release_sealed(loop().buffers());  // EAGAIN
   if (count > 0) {
     tls->end += static_cast<uint32_t>(count);
   } else {
-    if (count != UV_EOF) error = static_cast<int>(count);
+    if (count != UV_EOF) error = static_cast<int16_t>(count);
     tls->was_cut = true;
   }
   const size_t fresh = open_records();
@@ -148,7 +148,7 @@ size_t Stream::State::open_records() {
   size_t fresh = 0;
   Step step = Step::done;
   while (step == Step::done && room() > 0) {
-    if (!buffer) buffer = loop.buffers().acquire();
+    if (!buffer) buffer = loop().buffers().acquire();
     size_t count = 0;
     step = engine.open({buffer.data.get() + end, room()}, count);
     end += static_cast<uint32_t>(count);
@@ -157,7 +157,7 @@ size_t Stream::State::open_records() {
   bytes_in += fresh;
   tls->is_full = step == Step::done;
   tls->begin = tls->end - static_cast<uint32_t>(engine.input.size());
-  tls->release_sealed(loop.buffers());
+  tls->release_sealed(loop().buffers());
   end_reading(step);
   send_output();
   release_if_empty();
@@ -183,7 +183,7 @@ void Stream::State::end_reading(TlsStep step) {
   }
   ended = true;
   tls->begin = tls->end;
-  tls->release_sealed(loop.buffers());
+  tls->release_sealed(loop().buffers());
   uv_read_stop(&handle.stream);
 }
 
@@ -213,7 +213,7 @@ int Stream::State::send_output() {
   const uv_buf_t part = uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
   const int sent = uv_try_write(&handle.stream, &part, 1);
   if (sent < 0) return sent;
-  output.sent(static_cast<size_t>(sent), loop.buffers());
+  output.sent(static_cast<size_t>(sent), loop().buffers());
   return output.empty() ? 0 : UV_EAGAIN;
 }
 
@@ -248,7 +248,7 @@ Result<> Stream::State::finish_writing_tls() {
     auto& state = *static_cast<State*>(request->data);
     delete request;
     state.tls->is_sending = false;
-    state.tls->engine->output.release(state.loop.buffers());
+    state.tls->engine->output.release(state.loop().buffers());
     // Nobody waits for this: a peer that is gone shows when the stream is read.
     if (status == 0) static_cast<void>(state.finish_sending());
   };
@@ -295,7 +295,7 @@ void Stream::Write::queue_sealed() {
     delete request;
     State& state = write.state_;
     state.tls->is_sending = false;
-    state.tls->engine->output.sent_to(write.handed_, state.loop.buffers());
+    state.tls->engine->output.sent_to(write.handed_, state.loop().buffers());
     write.error_ = status;
     if (status != 0 || (write.is_sealed() && state.tls->engine->output.empty())) return write.resume_now();
     write.queue_sealed();

@@ -30,6 +30,7 @@ namespace detail {
 struct PromiseBase : PooledFrame {
   std::coroutine_handle<> continuation;
   TaskContext* context = nullptr;
+  TaskContext* task() { return context; }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
   // An exception that reaches here is a bug: errors are values, and libraries' are caught at their seam.
@@ -80,18 +81,16 @@ class [[nodiscard]] Task {
     if (handle_) handle_.destroy();
   }
 
-  struct Awaiter {
-    std::coroutine_handle<promise_type> handle;
-    bool await_ready() noexcept { return false; }
-    template <typename Parent>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> parent) noexcept {
-      handle.promise().context = parent.promise().context;
-      handle.promise().continuation = parent;
-      return handle;
-    }
-    T await_resume() { return handle.promise().take(); }
-  };
-  Awaiter operator co_await() && noexcept { return {handle_}; }
+  // `co_await task`: runs it to its end. A task is its own awaiter, since each await's takes place in a
+  // frame.
+  bool await_ready() noexcept { return false; }
+  template <typename Parent>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> parent) noexcept {
+    handle_.promise().context = parent.promise().task();
+    handle_.promise().continuation = parent;
+    return handle_;
+  }
+  T await_resume() { return handle_.promise().take(); }
 
  private:
   explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}

@@ -16,7 +16,7 @@
 namespace weir::log {
 namespace {
 
-constexpr size_t kQueueLength = 1024;  // of about 400 bytes each, taken at the start
+constexpr size_t kQueueLength = 512;  // of about 400 bytes each, taken at the start
 
 std::atomic<Format> format_in_force = Format::logfmt;
 std::atomic<Level> least_in_force = Level::info;

@@ -17,8 +17,8 @@ aio::Task<std::optional<std::string>> read_server_name(aio::Stream& client, aio:
     const auto parsed = transport::parse_client_hello(client.text(), hello);
     if (parsed.verdict == transport::HelloParse::Verdict::hello) co_return hello.server_name;
     if (parsed.verdict == transport::HelloParse::Verdict::not_tls) co_return std::nullopt;
-    const auto received = co_await client.read_more(deadline);
-    if (!received || *received == 0) co_return std::nullopt;
+    const bool has_more = co_await client.more(deadline);
+    if (!has_more) co_return std::nullopt;
   }
 }
 

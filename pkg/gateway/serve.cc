@@ -32,9 +32,14 @@ aio::Task<bool> take_proxy_header(aio::Stream& client, Peer& peer, aio::Deadline
         peer = {header.source.ip, header.source.kind == Address::Kind::ip, header.source.port};
       co_return true;
     }
-    const auto received = co_await client.read_more(deadline);
-    if (!received || *received == 0) co_return false;
+    const bool has_more = co_await client.more(deadline);
+    if (!has_more) co_return false;
   }
+}
+
+// In a frame of its own, which lives only as long as it waits.
+aio::Task<> give_way() {
+  co_await aio::yield();
 }
 
 }  // namespace
@@ -58,14 +63,14 @@ aio::Task<> Worker::serve_arrival(aio::Stream client, Arrival arrival) {
     while (client.text().empty()) {
       if (closes_idle_) co_return;
       const IdleList::Mark mark(idle_, task);
-      const auto received = co_await client.read_more(loop().in(snapshot_->config.client.idle_timeout));
-      if (!received || *received == 0) co_return;
+      const bool has_more = co_await client.more(loop().in(snapshot_->config.client.idle_timeout));
+      if (!has_more) co_return;
     }
     refresh(arrival);
     const auto next = co_await serve_h1_request(client, arrival);
     if (next == Exchange::Next::passed_on) co_return;
     if (next == Exchange::Next::close) break;
-    if (served % kRequestsInARow == 0) co_await aio::yield();
+    if (served % kRequestsInARow == 0) co_await give_way();
   }
   co_await linger(client);
 }
@@ -119,8 +124,8 @@ aio::Task<bool> Worker::begins_h2(aio::Stream& client, const Arrival& arrival) {
     if (text.size() == kH2Preface.size()) co_return true;
     if (closes_idle_) co_return false;
     const IdleList::Mark mark(idle_, task);
-    const auto received = co_await client.read_more(deadline);
-    if (!received || *received == 0) co_return false;
+    const bool has_more = co_await client.more(deadline);
+    if (!has_more) co_return false;
     deadline = loop().in(arrival.snapshot->config.client.header_timeout);
   }
 }
@@ -182,8 +187,8 @@ aio::Task<> Worker::linger(aio::Stream& client) {
   const aio::Deadline deadline = loop().in(2s);
   while (client.bytes_in() - before < kMostBytes) {
     client.consume(client.text().size());
-    const auto received = co_await client.read_more(deadline);
-    if (!received || *received == 0) co_return;
+    const bool has_more = co_await client.more(deadline);
+    if (!has_more) co_return;
   }
 }
 

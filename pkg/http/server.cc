@@ -120,8 +120,8 @@ aio::Task<std::optional<Refusal>> receive_head(Connection& c, size_t& size, bool
         break;
     }
     const bool was_empty = c.stream.text().empty();
-    const auto received = co_await c.stream.read_more(deadline);
-    is_over = !received || *received == 0;
+    const bool has_more = co_await c.stream.more(deadline);
+    is_over = !has_more;
     if (is_over) co_return std::nullopt;
     if (was_empty) deadline = c.loop.in(c.limits.request_timeout);
   }
@@ -150,8 +150,8 @@ aio::Task<std::optional<Refusal>> receive_body(Connection& c) {
     c.stream.consume(step.consumed);
     if (!chunked) left -= step.consumed;
     if (chunked ? decoder.is_done() : left == 0) break;
-    const auto received = co_await c.stream.read_more(deadline);
-    if (!received || *received == 0) co_return Refusal{408, "the body did not come in time"};
+    const bool has_more = co_await c.stream.more(deadline);
+    if (!has_more) co_return Refusal{408, "the body did not come in time"};
   }
   co_return std::nullopt;
 }

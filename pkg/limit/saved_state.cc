@@ -77,7 +77,7 @@ bool Table::load(WireReader& reader) {
     if (place == nullptr) continue;  // a smaller table that is full there
     place->state.store(state, std::memory_order_relaxed);
     place->tag.store(tag, std::memory_order_relaxed);
-    occupied_.fetch_add(1, std::memory_order_relaxed);
+    count_first_use();
   }
   return reader.is_good();
 }

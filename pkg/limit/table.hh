@@ -92,6 +92,7 @@ class Table {
   bool update(Set& set, uint64_t tag, const Strategy& strategy, Time now, uint32_t cost, Decision& decision);
   Decision insert(Set& set, size_t set_index, uint64_t tag, const Strategy& strategy, Time now,
                   uint32_t cost);
+  void count_first_use();
   size_t choose_number(const std::string& name) const;
   void forget_entries(uint8_t reader);
   // The entry that may be pushed out, and what it holds; null when all are over their limits.
