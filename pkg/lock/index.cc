@@ -1,0 +1,70 @@
+#include "pkg/lock/index.hh"
+
+namespace weir::lock {
+
+const Queue* Index::find(std::string_view name) const {
+  const auto found = queues_.find(name);
+  return found == queues_.end() ? nullptr : &found->second;
+}
+
+const Claimant* Index::find_claimant(const keyspace::KeyValue& key) const {
+  const auto parsed = parse_key(key.key);
+  const Queue* const queue = parsed ? find(parsed->name) : nullptr;
+  return queue == nullptr ? nullptr : queue->find({key.created, parsed->lease});
+}
+
+bool Index::is_granted(const keyspace::KeyValue& key) const {
+  const Claimant* const claimant = find_claimant(key);
+  return claimant != nullptr && claimant->is_granted;
+}
+
+void Index::tell(Happening::Kind kind, std::string_view name, Ticket ticket, const Claimant& claimant) const {
+  if (listener_) listener_({kind, name, ticket, claimant});
+}
+
+void Index::follow(const keyspace::Change& change) {
+  const auto parsed = parse_key(change.now->key);
+  if (!parsed) return;
+  if (change.now->version > 0) return take(*change.now, *parsed);
+  const auto queue = queues_.find(parsed->name);
+  const Ticket ticket{change.before->created, parsed->lease};
+  const Claimant* const gone = queue == queues_.end() ? nullptr : queue->second.find(ticket);
+  if (gone == nullptr) return;
+  const Claimant last = *gone;
+  queue->second.remove(ticket);
+  tell(last.is_granted ? Happening::Kind::released : Happening::Kind::withdrawn, queue->first, ticket, last);
+  if (queue->second.is_empty()) {
+    queues_.erase(queue);
+    return;
+  }
+  grant(queue->first, queue->second);
+}
+
+void Index::take(const keyspace::KeyValue& key, const ClaimKey& parsed) {
+  auto queue = queues_.find(parsed.name);
+  if (queue == queues_.end()) queue = queues_.try_emplace(std::string(parsed.name)).first;
+  const Ticket ticket{key.created, parsed.lease};
+  const bool is_new = queue->second.find(ticket) == nullptr;
+  queue->second.put(ticket, {key.key, claim_of(key.value)});
+  if (is_new) tell(Happening::Kind::claimed, queue->first, ticket, *queue->second.find(ticket));
+  grant(queue->first, queue->second);
+}
+
+void Index::grant(std::string_view name, Queue& queue) {
+  for (const Ticket ticket : queue.grant()) {
+    tell(Happening::Kind::granted, name, ticket, *queue.find(ticket));
+  }
+}
+
+void Index::rebuild(const keyspace::Keyspace& keys) {
+  queues_.clear();
+  const std::string_view all("\0", 1);
+  for (const auto& key : keys.range({.range = {std::string(all), std::string(all)}}).found) {
+    const auto parsed = parse_key(key->key);
+    if (!parsed) continue;
+    queues_[std::string(parsed->name)].put({key->created, parsed->lease}, {key->key, claim_of(key->value)});
+  }
+  for (auto& [name, queue] : queues_) queue.grant();
+}
+
+}  // namespace weir::lock

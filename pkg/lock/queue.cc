@@ -1,0 +1,54 @@
+#include "pkg/lock/queue.hh"
+
+#include <algorithm>
+
+namespace weir::lock {
+
+const Claimant* Queue::find(Ticket ticket) const {
+  const auto found = claimants_.find(ticket);
+  return found == claimants_.end() ? nullptr : &found->second;
+}
+
+void Queue::put(Ticket ticket, Claimant claimant) {
+  const auto [place, is_new] = claimants_.try_emplace(ticket, std::move(claimant));
+  if (is_new) return;
+  claimant.is_granted = place->second.is_granted;
+  place->second = std::move(claimant);
+}
+
+void Queue::remove(Ticket ticket) {
+  const auto found = claimants_.find(ticket);
+  if (found == claimants_.end()) return;
+  if (found->second.is_granted) --granted_;
+  claimants_.erase(found);
+}
+
+// Those that hold it are the first ones, and of one mode.
+bool Queue::admits(const Claim& claim) const {
+  if (granted_ == 0) return true;
+  const Claim& first = claimants_.begin()->second.claim;
+  if (first.mode != claim.mode) return false;
+  switch (claim.mode) {
+    case Mode::exclusive:
+      return false;
+    case Mode::shared:
+      return true;
+    case Mode::semaphore:
+      return granted_ < std::min(first.permits, claim.permits);
+  }
+  return false;
+}
+
+std::vector<Ticket> Queue::grant() {
+  std::vector<Ticket> fresh;
+  auto next = claimants_.begin();
+  std::advance(next, granted_);
+  for (; next != claimants_.end() && admits(next->second.claim); ++next) {
+    next->second.is_granted = true;
+    ++granted_;
+    fresh.push_back(next->first);
+  }
+  return fresh;
+}
+
+}  // namespace weir::lock
