@@ -51,6 +51,7 @@ Result<> Journal::start() {
   if (is_read_only()) return {};
   // A segment of its own for every life: nothing is ever written behind what another one left.
   if (auto made = make_segment(appended_ + 1); !made) return made;
+  if (options_.on_durable && appended_ > 0) options_.on_durable(appended_);
   committer_ = std::thread([this] { commit_loop(); });
   snapshotter_ = std::thread([this] { snapshot_loop(); });
   return {};

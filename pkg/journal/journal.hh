@@ -46,8 +46,8 @@ struct Options {
   // After so long without a record, a mark says on the disk that all are there: damage to the last of them is
   // then known as such. Without it, it would look like a write that never ended.
   Duration mark_after = std::chrono::seconds(1);
-  // Both on a thread of the journal's; they must not block, and not call the journal but for durable(). For
-  // the loop of a daemon, durability.hh has them.
+  // Both on a thread of the journal's, the first also within open() for what was recovered; they must not
+  // block, and not call the journal but for durable(). For the loop of a daemon, durability.hh has them.
   std::function<void(Sequence durable)> on_durable;
   std::function<void(const Error& error)> on_failure;  // once
 };
