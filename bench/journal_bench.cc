@@ -28,6 +28,14 @@ struct Measured {
   double seconds = 0;
   double processor = 0;  // seconds, of all threads
   uint64_t records = 0;
+
+  Measured& operator+=(const Measured& other) {
+    seconds += other.seconds;
+    processor += other.processor;
+    records += other.records;
+    return *this;
+  }
+  double rate() const { return static_cast<double>(records) / seconds; }
 };
 
 double processor_seconds() {
@@ -57,116 +65,157 @@ class Watch {
   exit(1);
 }
 
-enum class Blocks { new_ones, allocated, written };
+class Contestant {
+ public:
+  Contestant(std::string what, size_t record_bytes) : name(std::move(what)), record(record_bytes, 'r') {}
+  virtual ~Contestant() = default;
+  virtual Measured run(double seconds) = 0;
 
-// What the disk allows: the same bytes a journal writes for such a record, one after the other.
-Measured bare(const std::string& folder, Blocks blocks, double seconds) {
-  constexpr off_t kSize = 64 << 20;
-  const std::string path = folder + "/bare";
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) die("cannot write in " + folder);
-  if (blocks != Blocks::new_ones && fallocate(fd, 0, 0, kSize) < 0) die("fallocate");
-  const std::string zeros(1 << 20, '\0');
-  for (off_t at = 0; blocks == Blocks::written && at < kSize; at += static_cast<off_t>(zeros.size())) {
-    if (pwrite(fd, zeros.data(), zeros.size(), at) < 0) die("pwrite");
-  }
-  if (fsync(fd) < 0) die("fsync");
-  const std::string record(kRecordBytes + kHeaderBytes + 8, 'r');
-  uint64_t count = 0;
-  const Watch watch(seconds);
-  while (!watch.is_over()) {
-    if (pwrite(fd, record.data(), record.size(), static_cast<off_t>(count * record.size()) % kSize) < 0)
-      die("pwrite");
-    if (fdatasync(fd) < 0) die("fdatasync");
-    ++count;
-  }
-  const Measured measured = watch.stop(count);
-  close(fd);
-  unlink(path.c_str());
-  return measured;
-}
+  const std::string name;
+  const std::string record;
+  Measured sum;
+};
 
-std::unique_ptr<Journal> open_journal(Options options) {
+enum class Blocks { growing, allocated, written };
+
+// What the disk allows: the bytes a journal writes for such a record, one after the other.
+class Bare final : public Contestant {
+ public:
+  Bare(std::string what, const std::string& folder, Blocks blocks)
+      : Contestant("pwrite and fdatasync, " + what, kRecordBytes + kHeaderBytes + 8) {
+    const std::string path = folder + "/" + what;
+    fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd_ < 0) die("cannot write in " + folder);
+    if (blocks != Blocks::growing && fallocate(fd_, 0, 0, kSize) < 0) die("fallocate");
+    const std::string zeros(1 << 20, '\0');
+    for (off_t at = 0; blocks == Blocks::written && at < kSize; at += static_cast<off_t>(zeros.size())) {
+      if (pwrite(fd_, zeros.data(), zeros.size(), at) < 0) die("pwrite");
+    }
+    if (fsync(fd_) < 0) die("fsync");
+  }
+  ~Bare() override { close(fd_); }
+  Bare(const Bare&) = delete;
+  Bare& operator=(const Bare&) = delete;
+
+  Measured run(double seconds) override {
+    uint64_t count = 0;
+    const Watch watch(seconds);
+    for (; !watch.is_over(); ++count) {
+      if (pwrite(fd_, record.data(), record.size(), end_) < 0) die("pwrite");
+      if (fdatasync(fd_) < 0) die("fdatasync");
+      end_ = (end_ + static_cast<off_t>(record.size())) % kSize;
+    }
+    return watch.stop(count);
+  }
+
+ private:
+  static constexpr off_t kSize = 32 << 20;
+  int fd_;
+  off_t end_ = 0;
+};
+
+std::unique_ptr<Journal> open_journal(Options options, const std::string& directory) {
   const Replay replay{[](Sequence, std::string_view) { return Result<>{}; },
                       [](Sequence, std::string_view) { return Result<>{}; }};
-  std::filesystem::remove_all(options.directory);
+  options.directory = directory;
   auto journal = Journal::open(std::move(options), replay);
   if (!journal) die(journal.error().message);
   return std::move(*journal);
 }
 
-Options options_in(const std::string& folder) {
-  Options options;
-  options.directory = folder + "/journal";
-  options.on_failure = [](const Error& error) { die(error.message); };
-  return options;
-}
-
 // One thread that appends and waits, without a loop: what the journal itself costs.
-Measured one_thread(const std::string& folder, double seconds) {
-  std::atomic<Sequence> durable{0};
-  Options options = options_in(folder);
-  options.on_durable = [&durable](Sequence sequence) {
-    durable.store(sequence);
-    durable.notify_one();
-  };
-  const auto journal = open_journal(options);
-  const std::string record(kRecordBytes, 'r');
-  uint64_t count = 0;
-  const Watch watch(seconds);
-  while (!watch.is_over()) {
-    const Sequence sequence = *journal->append(record);
-    for (Sequence seen = durable.load(); seen < sequence; seen = durable.load()) durable.wait(seen);
-    ++count;
+class OneThread final : public Contestant {
+ public:
+  explicit OneThread(const std::string& folder) : Contestant("journal, 1 appender, a thread", kRecordBytes) {
+    Options options;
+    options.on_failure = [](const Error& error) { die(error.message); };
+    options.on_durable = [this](Sequence sequence) {
+      durable_.store(sequence);
+      durable_.notify_one();
+    };
+    journal_ = open_journal(options, folder + "/one-thread");
   }
-  return watch.stop(count);
-}
 
-struct Shared {
-  Durability& durability;
-  Journal& journal;
-  const Watch& watch;
-  size_t record_bytes;
-  uint64_t count = 0;
-  size_t running = 0;
+  Measured run(double seconds) override {
+    uint64_t count = 0;
+    const Watch watch(seconds);
+    for (; !watch.is_over(); ++count) {
+      const Sequence sequence = *journal_->append(record);
+      for (Sequence seen = durable_.load(); seen < sequence; seen = durable_.load()) durable_.wait(seen);
+    }
+    return watch.stop(count);
+  }
+
+ private:
+  std::atomic<Sequence> durable_{0};
+  std::unique_ptr<Journal> journal_;
 };
 
-aio::Task<> appender(aio::Loop& loop, Shared& shared) {
-  const std::string record(shared.record_bytes, 'r');
-  while (!shared.watch.is_over()) {
-    const auto sequence = shared.journal.append(record);
-    if (!sequence) die(sequence.error().message);
-    auto done = co_await shared.durability.reached(*sequence);
-    if (!done) die(done.error().message);
-    ++shared.count;
-  }
-  if (--shared.running == 0) loop.stop();
-}
-
 // Coroutines on one loop, each of which appends and waits.
-Measured on_loop(const std::string& folder, size_t appenders, size_t record_bytes, double seconds) {
-  aio::Loop loop;
-  aio::Scope scope(loop);
-  Durability durability(loop);
-  Options options = options_in(folder);
-  durability.attach(options, [](const Error& error) { die(error.message); });
-  const auto journal = open_journal(options);
-  const Watch watch(seconds);
-  Shared shared{durability, *journal, watch, record_bytes};
-  shared.running = appenders;
-  loop.post([&] {
-    for (size_t i = 0; i < appenders; ++i) scope.spawn(appender(loop, shared));
-  });
-  loop.run();
-  return watch.stop(shared.count);
-}
+class OnLoop final : public Contestant {
+ public:
+  OnLoop(const std::string& folder, size_t appenders, size_t record_bytes, const std::string& what = "")
+      : Contestant("journal, " + std::to_string(appenders) + " on a loop" + what, record_bytes),
+        appenders_(appenders) {
+    Options options;
+    durability_.attach(options, [](const Error& error) { die(error.message); });
+    journal_ = open_journal(options, folder + "/" + name);
+  }
 
-void print(const char* what, const Measured& measured, double bare_rate, size_t record_bytes = kRecordBytes) {
-  const double rate = static_cast<double>(measured.records) / measured.seconds;
-  std::printf("%-46s %9.0f/s  %5.2f of bare  %7.1f MB/s  %6.1f us of processor each\n", what, rate,
-              rate / bare_rate, rate * static_cast<double>(record_bytes) / 1e6,
-              measured.processor * 1e6 / static_cast<double>(measured.records));
-  std::fflush(stdout);
+  Measured run(double seconds) override {
+    const Watch watch(seconds);
+    uint64_t count = 0;
+    running_ = appenders_;
+    loop_.post([&] {
+      for (size_t i = 0; i < appenders_; ++i) scope_.spawn(append(*this, watch, count));
+    });
+    loop_.run();
+    return watch.stop(count);
+  }
+
+ private:
+  static aio::Task<> append(OnLoop& self, const Watch& watch, uint64_t& count) {
+    while (!watch.is_over()) {
+      const auto sequence = self.journal_->append(self.record);
+      if (!sequence) die(sequence.error().message);
+      auto done = co_await self.durability_.reached(*sequence);
+      if (!done) die(done.error().message);
+      ++count;
+    }
+    if (--self.running_ == 0) self.loop_.stop();
+  }
+
+  const size_t appenders_;
+  size_t running_ = 0;
+  aio::Loop loop_;
+  aio::Scope scope_{loop_};
+  Durability durability_{loop_};
+  std::unique_ptr<Journal> journal_;
+};
+
+void measure(const std::string& folder, double seconds) {
+  std::vector<std::unique_ptr<Contestant>> all;
+  all.push_back(std::make_unique<Bare>("blocks written before", folder, Blocks::written));
+  all.push_back(std::make_unique<Bare>("blocks allocated", folder, Blocks::allocated));
+  all.push_back(std::make_unique<Bare>("a growing file", folder, Blocks::growing));
+  all.push_back(std::make_unique<OneThread>(folder));
+  for (const size_t appenders : {1, 16, 256}) {
+    all.push_back(std::make_unique<OnLoop>(folder, appenders, kRecordBytes));
+  }
+  all.push_back(std::make_unique<OnLoop>(folder, 16, 64 << 10, ", 64 KiB each"));
+  constexpr double kTurn = 0.1;
+  for (int turn = 0; turn < static_cast<int>(seconds / kTurn); ++turn) {
+    for (const auto& contestant : all) contestant->sum += contestant->run(kTurn);
+  }
+  std::printf("%-44s %11s %8s %9s %14s\n", "records of 200 bytes", "records/s", "of bare", "MB/s",
+              "processor each");
+  for (const auto& contestant : all) {
+    const Measured& sum = contestant->sum;
+    std::printf("%-44s %11.0f %8.2f %9.1f %11.1f us\n", contestant->name.c_str(), sum.rate(),
+                sum.rate() / all.front()->sum.rate(),
+                sum.rate() * static_cast<double>(contestant->record.size()) / 1e6,
+                sum.processor * 1e6 / static_cast<double>(sum.records));
+  }
 }
 
 }  // namespace
@@ -176,19 +225,6 @@ int main(int count, char** arguments) {
   const double seconds = count > 2 ? atof(arguments[2]) : 3;
   std::string folder = base + "/weir-journal-bench-XXXXXX";
   if (mkdtemp(folder.data()) == nullptr) die("cannot make a directory in " + base);
-  // In turns, for the disk is shared and its speed drifts.
-  constexpr int kTurns = 3;
-  for (int turn = 0; turn < kTurns; ++turn) {
-    const Measured written = bare(folder, Blocks::written, seconds);
-    const double rate = static_cast<double>(written.records) / written.seconds;
-    print("pwrite and fdatasync, blocks written before", written, rate);
-    print("pwrite and fdatasync, blocks allocated", bare(folder, Blocks::allocated, seconds), rate);
-    print("pwrite and fdatasync, a growing file", bare(folder, Blocks::new_ones, seconds), rate);
-    print("journal, 1 appender that is a thread", one_thread(folder, seconds), rate);
-    print("journal, 1 appender on a loop", on_loop(folder, 1, kRecordBytes, seconds), rate);
-    print("journal, 16 appenders on a loop", on_loop(folder, 16, kRecordBytes, seconds), rate);
-    print("journal, 256 appenders on a loop", on_loop(folder, 256, kRecordBytes, seconds), rate);
-    print("journal, 16 appenders of 64 KiB", on_loop(folder, 16, 64 << 10, seconds), rate, 64 << 10);
-  }
+  measure(folder, seconds);
   std::filesystem::remove_all(folder);
 }
