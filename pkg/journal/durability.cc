@@ -1,0 +1,71 @@
+#include "pkg/journal/durability.hh"
+
+#include <atomic>
+
+namespace weir::journal {
+
+struct Durability::Shared {
+  aio::Loop& loop;
+  Durability* owner;  // null when it has gone; of the loop's thread
+  std::atomic<Sequence> durable{0};
+  std::atomic<bool> is_posted{false};
+};
+
+Durability::Durability(aio::Loop& loop) : shared_(std::make_shared<Shared>(loop, this)) {}
+
+Durability::~Durability() {
+  shared_->owner = nullptr;
+}
+
+void Durability::attach(Options& options, std::function<void(const Error&)> on_failure) {
+  on_failure_ = std::move(on_failure);
+  options.on_durable = [shared = shared_](Sequence durable) {
+    shared->durable.store(durable);
+    if (shared->is_posted.exchange(true)) return;  // the loop has yet to look
+    shared->loop.post([shared] {
+      shared->is_posted.store(false);
+      if (shared->owner != nullptr) shared->owner->advance(shared->durable.load());
+    });
+  };
+  options.on_failure = [shared = shared_](const Error& error) {
+    shared->loop.post([shared, error] {
+      if (shared->owner != nullptr) shared->owner->fail(error);
+    });
+  };
+}
+
+void Durability::advance(Sequence durable) {
+  durable_ = durable;
+  while (first_ != nullptr && first_->sequence_ <= durable_) {
+    Wait& wait = *first_;
+    remove(wait);
+    wait.resume_later();
+  }
+}
+
+void Durability::fail(const Error& error) {
+  failure_ = error;
+  while (first_ != nullptr) {
+    Wait& wait = *first_;
+    remove(wait);
+    wait.resume_later();
+  }
+  if (on_failure_) on_failure_(error);
+}
+
+// From the end: who waits for the newest record comes last nearly always.
+void Durability::insert(Wait& wait) {
+  wait.before_ = last_;
+  while (wait.before_ != nullptr && wait.before_->sequence_ > wait.sequence_)
+    wait.before_ = wait.before_->before_;
+  wait.after_ = wait.before_ != nullptr ? wait.before_->after_ : first_;
+  (wait.before_ != nullptr ? wait.before_->after_ : first_) = &wait;
+  (wait.after_ != nullptr ? wait.after_->before_ : last_) = &wait;
+}
+
+void Durability::remove(Wait& wait) {
+  (wait.before_ != nullptr ? wait.before_->after_ : first_) = wait.after_;
+  (wait.after_ != nullptr ? wait.after_->before_ : last_) = wait.before_;
+}
+
+}  // namespace weir::journal
