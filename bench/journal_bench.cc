@@ -189,7 +189,7 @@ class OnLoop final : public Contestant {
   size_t running_ = 0;
   aio::Loop loop_;
   aio::Scope scope_{loop_};
-  Durability durability_{loop_};
+  Durability durability_;
   std::unique_ptr<Journal> journal_;
 };
 

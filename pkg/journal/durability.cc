@@ -1,17 +1,22 @@
 #include "pkg/journal/durability.hh"
 
 #include <atomic>
+#include <mutex>
 
 namespace weir::journal {
 
 struct Durability::Shared {
-  aio::Loop& loop;
-  Durability* owner;  // null when it has gone; of the loop's thread
+  explicit Shared(Durability* one) : owner(one) {}
+
+  Durability* owner;                      // null when it has gone; of the loop's thread
+  std::atomic<aio::Loop*> loop{nullptr};  // null until it is bound
   std::atomic<Sequence> durable{0};
   std::atomic<bool> is_posted{false};
+  std::mutex mutex;
+  std::optional<Error> failure;
 };
 
-Durability::Durability(aio::Loop& loop) : shared_(std::make_shared<Shared>(loop, this)) {}
+Durability::Durability() : shared_(std::make_shared<Shared>(this)) {}
 
 Durability::~Durability() {
   shared_->owner = nullptr;
@@ -21,17 +26,35 @@ void Durability::attach(Options& options, std::function<void(const Error&)> on_f
   on_failure_ = std::move(on_failure);
   options.on_durable = [shared = shared_](Sequence durable) {
     shared->durable.store(durable);
-    if (shared->is_posted.exchange(true)) return;  // the loop has yet to look
-    shared->loop.post([shared] {
+    aio::Loop* const loop = shared->loop.load();
+    if (loop == nullptr || shared->is_posted.exchange(true)) return;  // it has yet to look
+    loop->post([shared] {
       shared->is_posted.store(false);
       if (shared->owner != nullptr) shared->owner->advance(shared->durable.load());
     });
   };
   options.on_failure = [shared = shared_](const Error& error) {
-    shared->loop.post([shared, error] {
-      if (shared->owner != nullptr) shared->owner->fail(error);
-    });
+    {
+      const std::lock_guard lock(shared->mutex);
+      shared->failure = error;
+    }
+    if (aio::Loop* const loop = shared->loop.load()) post_failure(*loop, shared);
   };
+}
+
+void Durability::post_failure(aio::Loop& loop, const std::shared_ptr<Shared>& shared) {
+  loop.post([shared] {
+    const std::lock_guard lock(shared->mutex);
+    if (shared->owner != nullptr && !shared->owner->failure_) shared->owner->fail(*shared->failure);
+  });
+}
+
+// What came before this is seen here; what comes after it sees the loop.
+void Durability::bind(aio::Loop& loop) {
+  shared_->loop.store(&loop);
+  advance(shared_->durable.load());
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->failure) post_failure(loop, shared_);
 }
 
 void Durability::advance(Sequence durable) {

@@ -1,8 +1,9 @@
 // Where the coroutines of one loop wait for their records to be durable:
 //
-//     Durability durability(loop);
+//     Durability durability;
 //     durability.attach(options, on_failure);
 //     auto journal = Journal::open(options, replay);
+//     durability.bind(loop);
 //     …
 //     auto done = co_await durability.reached(sequence);
 //
@@ -17,12 +18,12 @@
 
 namespace weir::journal {
 
-// Used and destroyed on the loop's thread, after the journal: the loop outlives both.
+// Once bound, it is used and destroyed on the loop's thread, after the journal: the loop outlives both.
 class Durability {
  public:
   class Wait;
 
-  explicit Durability(aio::Loop& loop);
+  Durability();
   ~Durability();
   Durability(const Durability&) = delete;
   Durability& operator=(const Durability&) = delete;
@@ -31,12 +32,16 @@ class Durability {
   // error.
   void attach(Options& options, std::function<void(const Error&)> on_failure);
 
+  // On the loop's thread, once, before anyone waits: a journal can be opened before there is a loop for it.
+  void bind(aio::Loop& loop);
+
   // Ok when all up to `sequence` is durable. An error when the journal has failed, at the deadline, and when
   // the task is cancelled: the record may be on the disk then, or not.
   Wait reached(Sequence sequence, aio::Deadline deadline = aio::Deadline::never());
 
  private:
   struct Shared;
+  static void post_failure(aio::Loop& loop, const std::shared_ptr<Shared>& shared);
   void advance(Sequence durable);
   void fail(const Error& error);
   void insert(Wait& wait);

@@ -41,9 +41,10 @@ class Queue {
   // Grants what can be granted now; those that were, in order.
   std::vector<Ticket> grant();
 
- private:
+  // Whether all who hold it now would let this one hold it too.
   bool admits(const Claim& claim) const;
 
+ private:
   std::map<Ticket, Claimant> claimants_;
   size_t granted_ = 0;
 };

@@ -20,6 +20,7 @@ struct Held {
     durability.attach(options, [this](const Error&) { ++failures; });
     options.mark_after = std::chrono::hours(1);
     journal = std::move(*Journal::open(options, replayed.replay(), disk.open()));
+    durability.bind(loop);
     disk.set_before_sync([this] { gate.wait(); });
   }
   ~Held() { journal.reset(); }
@@ -93,10 +94,11 @@ TEST_CASE("what was recovered is durable without a commit") {
     const Folder folder;
     Replayed replayed;
     REQUIRE(open_journal(folder.options(), replayed)->append("record"));
-    Durability durability(loop);
+    Durability durability;
     Options options = folder.options();
     durability.attach(options, nullptr);
     const auto journal = open_journal(options, replayed);
+    durability.bind(loop);
     auto done = co_await durability.reached(1);
     CHECK(done);
   });
@@ -108,9 +110,10 @@ TEST_CASE("what the journal has posted last harms nobody when all have gone") {
   {
     Options options = folder.options();
     Replayed replayed;
-    Durability durability(loop);
+    Durability durability;
     durability.attach(options, nullptr);
     const auto journal = open_journal(options, replayed);
+    durability.bind(loop);
     REQUIRE(journal->append("record"));
     REQUIRE(journal->close());
   }
