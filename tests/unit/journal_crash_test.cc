@@ -82,7 +82,7 @@ void live(SimulatedDisk& disk, Story& story, Random& random, int steps) {
 }  // namespace
 
 TEST_CASE("what was acknowledged survives any number of power cuts and kills, wherever they fall") {
-  for (uint64_t seed = 1; seed <= 400; ++seed) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
     INFO("seed " << seed);
     Random random(seed);
     SimulatedDisk disk;
