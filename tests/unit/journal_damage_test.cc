@@ -164,6 +164,8 @@ TEST_CASE("a damaged snapshot is told of, and the older one and its records stan
   CHECK(outcome.recovered->snapshot == 9);
   CHECK(outcome.recovered->damaged_snapshots.size() == 1);
   CHECK(outcome.recovered->records == kRecords - 9);
+  CHECK(outcome.files.contains(snapshot_name(14) + ".damaged"));
+  CHECK_FALSE(outcome.files.contains(snapshot_name(14)));
 }
 
 TEST_CASE("snapshots that are all damaged are an error when the first records are gone") {
