@@ -73,7 +73,7 @@ Result<uint64_t> File::size() {
 Result<> File::rename(const std::string& to) {
   if (auto renamed = check("rename", directory_->rename(name_, to)); !renamed) return renamed;
   name_ = to;
-  return check("make the name last of", directory_->sync_names());
+  return check("fsync the directory of", directory_->sync_names());
 }
 
 }  // namespace weir::journal
