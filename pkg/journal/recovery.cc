@@ -19,10 +19,9 @@ class Recovery {
       : directory_(directory), replay_(replay), on_damage_(on_damage) {}
 
   Result<Recovered> run() {
-    std::vector<std::string> names;
-    if (const int answer = directory_.list(names); answer < 0)
-      return fail_errno("list the directory", -answer);
-    files_ = sort_names(names);
+    auto files = list_files(directory_);
+    if (!files) return std::unexpected(std::move(files.error()));
+    files_ = std::move(*files);
     auto done = load_snapshot();
     if (done) done = replay_segments();
     if (!done && is_damage_ && on_damage_ == OnDamage::read_only) {
