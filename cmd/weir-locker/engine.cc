@@ -14,6 +14,10 @@ namespace {
 // Beyond this the loop was not late but stopped: SIGSTOP, a suspended machine, a hypervisor's pause.
 constexpr Millis kAbsence{1000};
 
+int64_t wall_milliseconds() {
+  return std::chrono::duration_cast<Millis>(WallTime::clock::now().time_since_epoch()).count();
+}
+
 }  // namespace
 
 // Waits for what happens to one key's claim.
@@ -45,7 +49,8 @@ class Engine::GrantWait final : public aio::Operation {
   std::unordered_multimap<std::string, GrantWait*>::iterator place_;
 };
 
-Engine::Engine(const EngineSettings& settings) : settings_(settings), keys_(settings.limits) {}
+Engine::Engine(const EngineSettings& settings)
+    : settings_(settings), keys_(settings.limits), locks_(wall_milliseconds) {}
 
 Engine::~Engine() = default;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pkg/base/clock.hh"
+
 namespace weir::locker {
 
 namespace {
@@ -67,6 +69,8 @@ void withdraw(Engine& engine, const std::vector<std::string>& keys) {
 aio::Task<Result<Held>> acquire(Engine& engine, Wanted wanted) {
   const auto checked = check(engine, wanted);
   if (!checked) co_return std::unexpected(checked.error());
+  wanted.claim.since =
+      std::chrono::duration_cast<keyspace::Millis>(WallTime::clock::now().time_since_epoch()).count();
   Held held;
   bool all_free = true;
   bool all_claimed = true;

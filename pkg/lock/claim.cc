@@ -40,10 +40,25 @@ std::string to_value(const Claim& claim) {
       .u64(static_cast<uint64_t>(claim.delay.count()))
       .u8(claim.is_delay ? 1 : 0)
       .text(claim.text)
-      .text(claim.host)
-      .u64(claim.pid)
-      .text(claim.reason);
+      .text(to_note(claim.holder))
+      .u64(static_cast<uint64_t>(claim.since));
   return value;
+}
+
+std::string to_note(const Holder& holder) {
+  std::string note;
+  if (holder == Holder{}) return note;
+  WireWriter(note).text(holder.host).u64(holder.pid).text(holder.reason);
+  return note;
+}
+
+Holder holder_of(std::string_view note) {
+  Holder holder;
+  WireReader wire(note);
+  holder.host = wire.text();
+  holder.pid = wire.u64();
+  holder.reason = wire.text();
+  return wire.is_whole() ? holder : Holder{};
 }
 
 Claim claim_of(std::string_view value) {
@@ -58,9 +73,8 @@ Claim claim_of(std::string_view value) {
   claim.delay = Millis(static_cast<int64_t>(wire.u64()));
   claim.is_delay = wire.u8() != 0;
   claim.text = wire.text();
-  claim.host = wire.text();
-  claim.pid = wire.u64();
-  claim.reason = wire.text();
+  claim.holder = holder_of(wire.text());
+  claim.since = static_cast<int64_t>(wire.u64());
   const bool is_ours = wire.is_whole() && mode <= static_cast<uint8_t>(Mode::semaphore) && claim.permits > 0;
   return is_ours ? claim : foreign();
 }

@@ -24,6 +24,17 @@ enum class Mode : uint8_t {
 std::string_view to_string(Mode mode);
 std::optional<Mode> parse_mode(std::string_view word);
 
+// Who it is, as it says itself.
+struct Holder {
+  std::string host = {};
+  uint64_t pid = 0;
+  std::string reason = {};
+  bool operator==(const Holder&) const = default;
+};
+// As the note of a session's lease; an empty Holder of what is no such note.
+std::string to_note(const Holder& holder);
+Holder holder_of(std::string_view note);
+
 struct Claim {
   Mode mode = Mode::exclusive;
   uint32_t permits = 1;   // of a semaphore: how many may hold it at once
@@ -31,9 +42,8 @@ struct Claim {
   Millis delay{0};        // for how long it is kept when its session expires
   bool is_delay = false;  // its session has expired, and this is that while
   std::string text = {};  // what a candidate stands for; the random value of a Redis client
-  std::string host = {};  // of the holder, as it says
-  uint64_t pid = 0;
-  std::string reason = {};
+  Holder holder = {};
+  int64_t since = 0;  // when it was made, in milliseconds of the wall clock; 0: nobody knows
 };
 
 std::string to_value(const Claim& claim);

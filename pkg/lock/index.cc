@@ -2,6 +2,16 @@
 
 namespace weir::lock {
 
+namespace {
+
+Claimant claimant_of(const keyspace::KeyValue& key) {
+  Claimant claimant{key.key, claim_of(key.value)};
+  claimant.since = claimant.claim.since;
+  return claimant;
+}
+
+}  // namespace
+
 const Queue* Index::find(std::string_view name) const {
   const auto found = queues_.find(name);
   return found == queues_.end() ? nullptr : &found->second;
@@ -45,13 +55,13 @@ void Index::take(const keyspace::KeyValue& key, const ClaimKey& parsed) {
   if (queue == queues_.end()) queue = queues_.try_emplace(std::string(parsed.name)).first;
   const Ticket ticket{key.created, parsed.lease};
   const bool is_new = queue->second.find(ticket) == nullptr;
-  queue->second.put(ticket, {key.key, claim_of(key.value)});
+  queue->second.put(ticket, claimant_of(key));
   if (is_new) tell(Happening::Kind::claimed, queue->first, ticket, *queue->second.find(ticket));
   grant(queue->first, queue->second);
 }
 
 void Index::grant(std::string_view name, Queue& queue) {
-  for (const Ticket ticket : queue.grant()) {
+  for (const Ticket ticket : queue.grant(clock_())) {
     tell(Happening::Kind::granted, name, ticket, *queue.find(ticket));
   }
 }
@@ -62,9 +72,9 @@ void Index::rebuild(const keyspace::Keyspace& keys) {
   for (const auto& key : keys.range({.range = {std::string(all), std::string(all)}}).found) {
     const auto parsed = parse_key(key->key);
     if (!parsed) continue;
-    queues_[std::string(parsed->name)].put({key->created, parsed->lease}, {key->key, claim_of(key->value)});
+    queues_[std::string(parsed->name)].put({key->created, parsed->lease}, claimant_of(*key));
   }
-  for (auto& [name, queue] : queues_) queue.grant();
+  for (auto& [name, queue] : queues_) queue.grant(0);
 }
 
 }  // namespace weir::lock

@@ -22,6 +22,9 @@ class Index {
  public:
   using Queues = std::map<std::string, Queue, std::less<>>;
 
+  // `clock` tells the wall clock's milliseconds: when a lock was granted.
+  explicit Index(std::function<int64_t()> clock) : clock_(std::move(clock)) {}
+
   // To be told of each change of the keyspace, in order.
   void follow(const keyspace::Change& change);
   // Of a restored keyspace: all that is in it. Nothing is told of it.
@@ -39,6 +42,7 @@ class Index {
   void grant(std::string_view name, Queue& queue);
   void tell(Happening::Kind kind, std::string_view name, Ticket ticket, const Claimant& claimant) const;
 
+  std::function<int64_t()> clock_;
   Queues queues_;
   std::function<void(const Happening&)> listener_;
 };

@@ -13,6 +13,7 @@ void Queue::put(Ticket ticket, Claimant claimant) {
   const auto [place, is_new] = claimants_.try_emplace(ticket, std::move(claimant));
   if (is_new) return;
   claimant.is_granted = place->second.is_granted;
+  claimant.since = place->second.since;
   place->second = std::move(claimant);
 }
 
@@ -39,12 +40,13 @@ bool Queue::admits(const Claim& claim) const {
   return false;
 }
 
-std::vector<Ticket> Queue::grant() {
+std::vector<Ticket> Queue::grant(int64_t since) {
   std::vector<Ticket> fresh;
   auto next = claimants_.begin();
   std::advance(next, granted_);
   for (; next != claimants_.end() && admits(next->second.claim); ++next) {
     next->second.is_granted = true;
+    if (since != 0) next->second.since = since;
     ++granted_;
     fresh.push_back(next->first);
   }

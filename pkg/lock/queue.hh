@@ -24,8 +24,9 @@ struct Ticket {
 
 struct Claimant {
   std::string key;
-  Claim claim;
+  Claim claim = {};
   bool is_granted = false;
+  int64_t since = 0;  // when it was granted, or else when it was made
 };
 
 class Queue {
@@ -38,8 +39,8 @@ class Queue {
   // What is there already is changed where it stands.
   void put(Ticket ticket, Claimant claimant);
   void remove(Ticket ticket);
-  // Grants what can be granted now; those that were, in order.
-  std::vector<Ticket> grant();
+  // Grants what can be granted now; those that were, in order. `since`: 0 leaves when they were made.
+  std::vector<Ticket> grant(int64_t since);
 
   // Whether all who hold it now would let this one hold it too.
   bool admits(const Claim& claim) const;
