@@ -43,9 +43,16 @@ Result<keyspace::KeyValuePtr> RedisLocks::own(std::string_view name, const lock:
   auto key = engine_.keys().find(holder.key);
   const keyspace::Lease* const lease = engine_.keys().find_lease(key->lease);
   if (lease != nullptr && lease->ends_with_keys && !holder.claim.is_delay) return key;
-  const std::string& host = holder.claim.host;
+  const std::string& host = holder.claim.holder.host;
   return fail(Errc::refused, "the lock '" + std::string(name) + "' is held by a session" +
                                  (host.empty() ? "" : " of " + host) + ", not by a client of Redis");
+}
+
+std::string RedisLocks::written_claim(std::string_view value) const {
+  const auto since = WallTime::clock::now().time_since_epoch();
+  return lock::to_value({.text = std::string(value),
+                         .holder = {.host = client_},
+                         .since = std::chrono::duration_cast<Millis>(since).count()});
 }
 
 Result<> RedisLocks::begin(const keyspace::Request& request) {
@@ -54,33 +61,45 @@ Result<> RedisLocks::begin(const keyspace::Request& request) {
   return {};
 }
 
+// Puts a claim where the lock's holder stands, or where nobody does. Another value is another holder, who
+// must have a token of its own: so it is another claim then.
+Result<> RedisLocks::put(keyspace::Request& request, std::string_view name, std::string_view value,
+                         const lock::Claimant* held, keyspace::LeaseId lease) const {
+  const bool is_same = held != nullptr && held->claim.text == value;
+  if (held != nullptr && !is_same && engine_.locks().find(name)->claimants().size() > 1) {
+    return fail(Errc::refused,
+                "others wait for the lock '" + std::string(name) + "': its value cannot be changed");
+  }
+  std::string key = is_same ? held->key : lock::key_of(name, engine_.fresh_lease_id());
+  request.then.emplace_back(keyspace::Put{std::move(key), written_claim(value), lease});
+  if (held != nullptr && !is_same) request.then.emplace_back(keyspace::Erase{{held->key}});
+  return {};
+}
+
 Result<> RedisLocks::set(Names names, std::string_view value, Millis ttl) {
-  const lock::Claim claim{.text = std::string(value), .host = client_};
-  const std::string written = to_value(claim);
   keyspace::Request request;
   request.then.reserve(2 * names.size());
   for (size_t i = 0; i < names.size(); ++i) {
     if (is_repeated(names, i)) continue;
-    const keyspace::LeaseId lease = engine_.fresh_lease_id();
-    std::string key = lock::key_of(names[i], lease);
-    if (const lock::Claimant* const held = holder(names[i])) {
+    const lock::Claimant* const held = holder(names[i]);
+    if (held != nullptr) {
       const auto owned = own(names[i], *held);
       if (!owned) return std::unexpected(owned.error());
-      key = held->key;
     }
-    request.then.emplace_back(keyspace::Grant{lease, ttl, true});
-    request.then.emplace_back(keyspace::Put{std::move(key), written, keyspace::kGranted});
+    request.then.emplace_back(keyspace::Grant{engine_.fresh_lease_id(), ttl, true});
+    const auto done = put(request, names[i], value, held, keyspace::kGranted);
+    if (!done) return done;
   }
   return begin(request);
 }
 
 Result<> RedisLocks::set_keeping_end(std::string_view name, std::string_view value) {
-  const auto owned = own(name, *holder(name));
+  const lock::Claimant* const held = holder(name);
+  const auto owned = own(name, *held);
   if (!owned) return std::unexpected(owned.error());
-  const lock::Claim claim{.text = std::string(value), .host = client_};
   keyspace::Request request;
-  request.then.emplace_back(
-      keyspace::Put{.key = (*owned)->key, .value = to_value(claim), .keeps_lease = true});
+  const auto done = put(request, name, value, held, (*owned)->lease);
+  if (!done) return done;
   return begin(request);
 }
 

@@ -28,8 +28,8 @@ class RedisLocks {
   // What is left of the holder's time. Nothing: it has no end.
   std::optional<keyspace::Millis> remaining(const lock::Claimant& holder) const;
 
-  // The following happen as a whole or not at all. Errors: invalid (the time), refused (a session holds one),
-  // limit, unavailable.
+  // The following happen as a whole or not at all. Errors: invalid (the time), refused (a session holds one,
+  // or others wait for one that would change its holder), limit, unavailable.
   //
   // Takes those that are free, and gives those that are held this value and end.
   Result<> set(Names names, std::string_view value, keyspace::Millis ttl);
@@ -42,6 +42,9 @@ class RedisLocks {
 
  private:
   Result<keyspace::KeyValuePtr> own(std::string_view name, const lock::Claimant& holder) const;
+  Result<> put(keyspace::Request& request, std::string_view name, std::string_view value,
+               const lock::Claimant* held, keyspace::LeaseId lease) const;
+  std::string written_claim(std::string_view value) const;
   Result<> begin(const keyspace::Request& request);
 
   Engine& engine_;
