@@ -105,9 +105,9 @@ bool accept_names(RedisSession& session, RedisArguments names) {
 }
 
 bool accept_value(RedisSession& session, std::string_view value) {
-  if (value.size() <= session.door.settings.most_value_bytes) return true;
-  session.reply.error("ERR a lock's value is at most " +
-                      std::to_string(session.door.settings.most_value_bytes) + " bytes long");
+  if (value.size() <= session.settings.most_value_bytes) return true;
+  session.reply.error("ERR a lock's value is at most " + std::to_string(session.settings.most_value_bytes) +
+                      " bytes long");
   return false;
 }
 

@@ -38,7 +38,7 @@ void reset(RedisSession& session, RedisArguments) {
 
 // Writes the reply when it is refused.
 bool log_in(RedisSession& session, std::string_view user, std::string_view password) {
-  const std::string& wanted = session.door.settings.password;
+  const std::string& wanted = session.settings.password;
   // The comparison always takes place, so that a wrong user is not answered sooner.
   const bool fits = equal_in_constant_time(password, wanted);
   if (wanted.empty() || (user == "default" && fits)) {
@@ -51,7 +51,7 @@ bool log_in(RedisSession& session, std::string_view user, std::string_view passw
 
 void auth(RedisSession& session, RedisArguments arguments) {
   if (arguments.size() > 3) return session.reply.error(kSyntaxError);
-  if (session.door.settings.password.empty() && arguments.size() == 2)
+  if (session.settings.password.empty() && arguments.size() == 2)
     return session.reply.error("ERR AUTH called without any password configured here");
   const std::string_view user = arguments.size() == 3 ? arguments[1] : "default";
   if (log_in(session, user, arguments.back())) session.reply.ok();
@@ -173,9 +173,7 @@ std::vector<InfoSection> info_sections(const RedisSession& session) {
   return {
       {"Server", "redis_version:" + std::string(kRedisVersion) + "\r\nredis_mode:standalone\r\nprocess_id:" +
                      std::to_string(getpid()) + "\r\nweir_locker_version:" + daemon::version() + "\r\n"},
-      {"Clients", "connected_clients:" + std::to_string(session.door.clients) + "\r\n"},
       {"Persistence", "loading:0\r\n"},
-      {"Stats", "total_commands_processed:" + std::to_string(session.door.commands) + "\r\n"},
       {"Replication", "role:master\r\nconnected_slaves:0\r\n"},
       {"Cluster", "cluster_enabled:0\r\n"},
       {"Locks", "held_or_waited_for:" + std::to_string(session.engine.locks().queues().size()) + "\r\n"},

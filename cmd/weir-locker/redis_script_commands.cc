@@ -250,16 +250,16 @@ void call(RedisSession& session, std::optional<RedisScript> script, RedisArgumen
 }
 
 void eval(RedisSession& session, RedisArguments arguments) {
-  call(session, session.door.scripts.find(arguments[1]), arguments, kUnknown);
+  call(session, session.settings.shared->scripts.find(arguments[1]), arguments, kUnknown);
 }
 
 void eval_by_digest(RedisSession& session, RedisArguments arguments) {
-  call(session, session.door.scripts.find_by_sha1(to_lower(arguments[1])), arguments,
+  call(session, session.settings.shared->scripts.find_by_sha1(to_lower(arguments[1])), arguments,
        "NOSCRIPT No matching script. Please use EVAL.");
 }
 
 void script(RedisSession& session, RedisArguments arguments) {
-  RedisScripts& scripts = session.door.scripts;
+  RedisScripts& scripts = session.settings.shared->scripts;
   if (iequals(arguments[1], "load") && arguments.size() == 3) {
     const auto digest = scripts.load(arguments[2]);
     if (!digest) return session.reply.error(kUnknown);

@@ -1,8 +1,8 @@
 // One client of the Redis door, as its commands see it.
 #pragma once
 
-#include "cmd/weir-locker/redis_door.hh"
 #include "cmd/weir-locker/redis_locks.hh"
+#include "cmd/weir-locker/resp_door.hh"
 #include "pkg/resp/reply.hh"
 
 namespace weir::locker {
@@ -10,14 +10,19 @@ namespace weir::locker {
 using RedisArguments = std::span<const std::string_view>;  // the command's name is the first
 
 struct RedisSession {
-  RedisSession(Engine& on, RedisDoor& at, std::string from, std::string& out)
-      : engine(on), door(at), locks(on), reply(out), id(at.next_client++), peer(std::move(from)) {
+  RedisSession(Engine& on, const RespSettings& given, std::string from, std::string& out)
+      : engine(on),
+        settings(given),
+        locks(on),
+        reply(out),
+        id(given.shared->next_client++),
+        peer(std::move(from)) {
     forget();
   }
 
   // As after connecting.
   void forget() {
-    is_authenticated = door.settings.password.empty();
+    is_authenticated = settings.password.empty();
     reply.set_protocol(resp::Protocol::resp2);
     set_name({});
   }
@@ -27,7 +32,7 @@ struct RedisSession {
   }
 
   Engine& engine;
-  RedisDoor& door;
+  const RespSettings& settings;
   RedisLocks locks;
   resp::ReplyWriter reply;
   const uint64_t id;
