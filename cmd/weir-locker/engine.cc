@@ -66,7 +66,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineSettings& settings,
   engine->keys_.on_change([one = engine.get()](const keyspace::Change& change) { one->on_change(change); });
   engine->locks_.on_happening(
       [one = engine.get()](const lock::Happening& happening) { one->on_happening(happening); });
-  engine->happenings_.listen([one = engine.get()](const Happening& happening) {
+  engine->happenings_.listen_always([one = engine.get()](const Happening& happening) {
     if (happening.kind == lock::Happening::Kind::claimed) return;
     for (auto waiting = one->waiting_.find(happening.key); waiting != one->waiting_.end();
          waiting = one->waiting_.find(happening.key)) {
@@ -195,10 +195,17 @@ aio::Task<Result<>> Engine::granted(std::string key, aio::Deadline deadline) {
     const auto claim = keys_.find(key);
     if (claim == nullptr) co_return fail(Errc::not_found, "the session has ended, and its claim with it");
     if (locks_.is_granted(*claim)) break;
+    if (is_ending_) co_return fail(Errc::unavailable, "the server is ending");
     const auto woken = co_await GrantWait(*this, key, deadline);
     if (!woken) co_return woken;
   }
   co_return co_await settle();
+}
+
+void Engine::end_waits() {
+  is_ending_ = true;
+  while (!waiting_.empty()) waiting_.begin()->second->wake();
+  for (Watch* watch : watches_) watch->arrived_.set();
 }
 
 void Engine::publish(keyspace::Revision revision, journal::Sequence sequence) {

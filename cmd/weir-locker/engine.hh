@@ -64,6 +64,10 @@ class Engine {
   // timed_out, cancelled.
   aio::Task<Result<>> granted(std::string key, aio::Deadline deadline);
 
+  // The server drains: all who wait for a grant or for changes go on, with Errc::unavailable or without any.
+  void end_waits();
+  bool is_ending() const { return is_ending_; }
+
   // The loop's thread may look without asking; any other within inspect().
   const keyspace::Keyspace& keys() const { return keys_; }
   const lock::Index& locks() const { return locks_; }
@@ -115,6 +119,7 @@ class Engine {
 
   std::unordered_multimap<std::string, GrantWait*> waiting_;
   std::vector<Watch*> watches_;
+  bool is_ending_ = false;
 };
 
 }  // namespace weir::locker

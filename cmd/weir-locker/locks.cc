@@ -134,12 +134,8 @@ aio::Task<Result<>> release(Engine& engine, Release release) {
 
 Result<Engine::Committed> force_release(Engine& engine, const std::string& name, keyspace::Revision token) {
   const lock::Queue* const queue = engine.locks().find(name);
-  if (queue != nullptr) {
-    for (const auto& [ticket, claimant] : queue->claimants()) {
-      if (ticket.token != token) continue;
-      return engine.begin({.then = {keyspace::Erase{{claimant.key}}}}, Cause::forced);
-    }
-  }
+  const lock::Claimant* const claimant = queue == nullptr ? nullptr : queue->find_token(token);
+  if (claimant != nullptr) return engine.begin({.then = {keyspace::Erase{{claimant->key}}}}, Cause::forced);
   return fail(Errc::not_found, article(name) + " has no claim with this token");
 }
 

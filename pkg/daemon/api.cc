@@ -5,6 +5,7 @@
 
 #include "pkg/base/json.hh"
 #include "pkg/base/text.hh"
+#include "pkg/http/query.hh"
 
 namespace weir::daemon {
 namespace {
@@ -47,24 +48,13 @@ std::vector<std::string_view> segments_of(std::string_view path) {
   return split(path, '/');
 }
 
-// The path is normalised: every "%" stands before two digits, and no encoded byte is a control character.
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = text[i] == '%' ? parse_hex(text.substr(i + 1, 2)) : std::nullopt;
-    out += byte ? static_cast<char>(*byte) : text[i];
-    if (byte) i += 2;
-  }
-  return out;
-}
-
 std::optional<Parameters> match(const std::vector<std::string>& pattern,
                                 const std::vector<std::string_view>& path) {
   if (pattern.size() != path.size()) return std::nullopt;
   Parameters parameters;
   for (size_t i = 0; i < path.size(); ++i) {
     if (is_parameter(pattern[i]))
-      parameters.emplace(pattern[i].substr(1, pattern[i].size() - 2), percent_decoded(path[i]));
+      parameters.emplace(pattern[i].substr(1, pattern[i].size() - 2), http::percent_decoded(path[i]));
     else if (pattern[i] != path[i])
       return std::nullopt;
   }

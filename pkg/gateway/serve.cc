@@ -62,7 +62,7 @@ aio::Task<> Worker::serve_arrival(aio::Stream client, Arrival arrival) {
   for (unsigned served = 1;; ++served) {
     while (client.text().empty()) {
       if (closes_idle_) co_return;
-      const IdleList::Mark mark(idle_, task);
+      const aio::IdleList::Mark mark(idle_, task);
       const bool has_more = co_await client.more(loop().in(snapshot_->config.client.idle_timeout));
       if (!has_more) co_return;
     }
@@ -123,7 +123,7 @@ aio::Task<bool> Worker::begins_h2(aio::Stream& client, const Arrival& arrival) {
     if (!kH2Preface.starts_with(text)) co_return false;
     if (text.size() == kH2Preface.size()) co_return true;
     if (closes_idle_) co_return false;
-    const IdleList::Mark mark(idle_, task);
+    const aio::IdleList::Mark mark(idle_, task);
     const bool has_more = co_await client.more(deadline);
     if (!has_more) co_return false;
     deadline = loop().in(arrival.snapshot->config.client.header_timeout);

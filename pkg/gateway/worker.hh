@@ -6,13 +6,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "pkg/aio/idle_list.hh"
 #include "pkg/base/random.hh"
 #include "pkg/daemon/event_sink.hh"
 #include "pkg/daemon/service.hh"
 #include "pkg/gateway/exchange.hh"
 #include "pkg/gateway/h2_pool.hh"
 #include "pkg/gateway/handover.hh"
-#include "pkg/gateway/idle_list.hh"
 #include "pkg/gateway/mirror.hh"
 #include "pkg/gateway/pool.hh"
 #include "pkg/gateway/relay_udp.hh"
@@ -96,7 +96,7 @@ class Worker final : public daemon::WorkerService {
   std::unordered_map<const UpstreamState*, HeldView> views_;
   std::unordered_map<daemon::ListenPointPtr, std::unique_ptr<UdpRelay>> relays_;  // that receive
   std::vector<std::unique_ptr<Exchange>> free_exchanges_;
-  IdleList idle_;
+  aio::IdleList idle_;
   std::vector<http::H2ServerSession*> h2_clients_;
   bool closes_idle_ = false;
   size_t mirrored_under_way_ = 0;

@@ -105,6 +105,13 @@ aio::Task<bool> send_stream(Connection& c, const ServerResponse& response, bool 
   co_return ended&& goes_on;
 }
 
+aio::Task<bool> wait_for_request(Connection& c, aio::Deadline deadline) {
+  if (c.streams.is_finishing()) co_return false;
+  aio::TaskContext& me = co_await aio::this_task();
+  const aio::IdleList::Mark mark(c.streams.idle(), me);
+  co_return co_await c.stream.more(deadline);
+}
+
 // Receives until a head is complete. Nothing: the connection is over.
 aio::Task<std::optional<Refusal>> receive_head(Connection& c, size_t& size, bool& is_over) {
   HeadScanner scanner;
@@ -120,7 +127,11 @@ aio::Task<std::optional<Refusal>> receive_head(Connection& c, size_t& size, bool
         break;
     }
     const bool was_empty = c.stream.text().empty();
-    const bool has_more = co_await c.stream.more(deadline);
+    bool has_more = false;
+    if (was_empty)
+      has_more = co_await wait_for_request(c, deadline);
+    else
+      has_more = co_await c.stream.more(deadline);
     is_over = !has_more;
     if (is_over) co_return std::nullopt;
     if (was_empty) deadline = c.loop.in(c.limits.request_timeout);
@@ -173,12 +184,13 @@ aio::Task<bool> serve_one(Connection& c) {
   if (refusal) {
     goes_on = co_await refuse(c, *refusal, false);
   } else {
-    const ServerRequest request{c.head, *path, c.body};
+    const ServerRequest request{c.head, *path, c.body, c.stream};
     const ServerResponse response = co_await c.handler(request);
+    const bool keeps_alive = c.head.keep_alive && !c.streams.is_finishing();
     if (response.producer)
-      goes_on = co_await send_stream(c, response, c.head.keep_alive);
+      goes_on = co_await send_stream(c, response, keeps_alive);
     else
-      goes_on = co_await send_response(c, response, c.head.keep_alive);
+      goes_on = co_await send_response(c, response, keeps_alive);
   }
   c.stream.unpin();
   co_return goes_on;
@@ -189,6 +201,12 @@ aio::Task<bool> serve_one(Connection& c) {
 void OpenStreams::cancel() {
   // Cancelling resumes nothing in this turn of the loop, so the list stays as it is while we walk it.
   for (aio::TaskContext* task : tasks_) task->cancel();
+}
+
+void OpenStreams::finish() {
+  is_finishing_ = true;
+  cancel();
+  idle_.cancel_all();
 }
 
 OpenStreams::Place::Place(OpenStreams& streams, aio::TaskContext& task) : streams_(streams), task_(task) {

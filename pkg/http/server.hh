@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "pkg/aio/idle_list.hh"
 #include "pkg/aio/stream.hh"
 #include "pkg/http/head.hh"
 
@@ -16,6 +17,8 @@ struct ServerRequest {
   const RequestHead& head;
   std::string_view path;  // normalised
   std::string_view body;
+  // For a handler that waits long: client.cancel_when_peer_leaves() its task.
+  aio::Stream& client;
 };
 
 // Where a producer writes. A write ends when the kernel has taken the piece, so a producer is never further
@@ -54,6 +57,10 @@ class OpenStreams {
   size_t count() const { return tasks_.size(); }
   // Ends all of them, with their connections.
   void cancel();
+  // The same for all connections that wait for a request; the others end with the answer they are at.
+  void finish();
+  bool is_finishing() const { return is_finishing_; }
+  aio::IdleList& idle() { return idle_; }
 
   // One stream's place.
   class Place {
@@ -71,6 +78,8 @@ class OpenStreams {
  private:
   const size_t most_;
   std::vector<aio::TaskContext*> tasks_;
+  aio::IdleList idle_;
+  bool is_finishing_ = false;
 };
 
 using Handler = std::function<aio::Task<ServerResponse>(const ServerRequest&)>;

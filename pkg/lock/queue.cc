@@ -9,6 +9,11 @@ const Claimant* Queue::find(Ticket ticket) const {
   return found == claimants_.end() ? nullptr : &found->second;
 }
 
+const Claimant* Queue::find_token(Revision token) const {
+  const auto found = claimants_.lower_bound({token, 0});
+  return found == claimants_.end() || found->first.token != token ? nullptr : &found->second;
+}
+
 void Queue::put(Ticket ticket, Claimant claimant) {
   const auto [place, is_new] = claimants_.try_emplace(ticket, std::move(claimant));
   if (is_new) return;

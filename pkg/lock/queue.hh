@@ -35,6 +35,7 @@ class Queue {
   size_t granted() const { return granted_; }
   bool is_empty() const { return claimants_.empty(); }
   const Claimant* find(Ticket ticket) const;
+  const Claimant* find_token(Revision token) const;
 
   // What is there already is changed where it stands.
   void put(Ticket ticket, Claimant claimant);

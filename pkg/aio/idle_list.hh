@@ -3,14 +3,14 @@
 
 #include "pkg/aio/task.hh"
 
-namespace weir::gateway {
+namespace weir::aio {
 
 class IdleList {
  public:
   // While it lives, its task waits for a request.
   class Mark {
    public:
-    Mark(IdleList& list, aio::TaskContext& task) : task_(&task), link_(&list.first_), next_(list.first_) {
+    Mark(IdleList& list, TaskContext& task) : task_(&task), link_(&list.first_), next_(list.first_) {
       if (next_ != nullptr) next_->link_ = &next_;
       list.first_ = this;
     }
@@ -23,7 +23,7 @@ class IdleList {
 
    private:
     friend class IdleList;
-    aio::TaskContext* task_;
+    TaskContext* task_;
     Mark** link_;
     Mark* next_;
   };
@@ -36,4 +36,4 @@ class IdleList {
   Mark* first_ = nullptr;
 };
 
-}  // namespace weir::gateway
+}  // namespace weir::aio

@@ -1,0 +1,31 @@
+#include "pkg/http/query.hh"
+
+#include <algorithm>
+
+#include "pkg/base/text.hh"
+
+namespace weir::http {
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool is_encoded = text[i] == '%' && i + 2 < text.size();
+    const auto byte = is_encoded ? parse_hex(text.substr(i + 1, 2)) : std::nullopt;
+    out += byte ? static_cast<char>(*byte) : text[i];
+    if (byte) i += 2;
+  }
+  return out;
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  for (const std::string_view part : split(query, '&')) {
+    const size_t equals = part.find('=');
+    if (part.substr(0, equals) != name) continue;
+    std::string value(equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1));
+    std::ranges::replace(value, '+', ' ');
+    return percent_decoded(value);
+  }
+  return std::nullopt;
+}
+
+}  // namespace weir::http

@@ -1,0 +1,16 @@
+// The parts of a target that carry values.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir::http {
+
+// "%41" becomes "A"; a "%" without two digits behind it stays.
+std::string percent_decoded(std::string_view text);
+
+// The first value of that name in "a=1&b=2", decoded, "+" as a blank; nothing where the name is not there.
+std::optional<std::string> query_value(std::string_view query, std::string_view name);
+
+}  // namespace weir::http
