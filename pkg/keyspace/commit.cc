@@ -14,6 +14,8 @@ template <typename... Functions>
 struct Overloaded : Functions... {
   using Functions::operator()...;
 };
+template <typename... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
 
 // What the operations of one request will have granted and written, as far as a check must know.
 struct Foreseen {
