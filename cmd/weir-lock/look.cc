@@ -30,7 +30,8 @@ constexpr Duration kAbsence = 30s;      // a server that restarts is waited for
 
 int tell(const Trouble& trouble, const Options& options) {
   using Kind = Trouble::Kind;
-  fprintf(stderr, "weir-lock: %s\n", trouble.message.c_str());
+  if (options.is_verbose || !is_plainly_held(trouble))
+    fprintf(stderr, "weir-lock: %s\n", trouble.message.c_str());
   switch (trouble.kind) {
     case Kind::unreachable:
       return utility::kExitUnavailable;

@@ -87,13 +87,16 @@ Option ttl_option(Options& out) {
                      [&out](Duration ttl) { out.ttl = ttl; });
 }
 
+Option name_option(std::string help, Words& words) {
+  return {"--name", "NAME", std::move(help), [&words](const std::string& name) {
+            words.names.push_back(name);
+            return Result<>();
+          }};
+}
+
 std::vector<Option> claim_options(Options& out, Words& words) {
   return {
-      {"--name", "NAME", "a further lock; all of them are taken, or none",
-       [&words](const std::string& name) {
-         words.names.push_back(name);
-         return Result<>();
-       }},
+      name_option("a further lock; all of them are taken, or none", words),
       utility::flag("-s,--shared", "with others that share", words.is_shared),
       utility::flag("-x,-e,--exclusive", "alone (the default)", words.is_exclusive),
       number_option("--permits", "N", "with at most N in all, who must all say the same N", 1, 1'000'000,
@@ -136,13 +139,13 @@ std::vector<utility::Command> commands(Options& out, Words& words) {
       {"wait",
        "NAME",
        "Waits until nobody holds a lock.",
-       {timeout_option(out),
+       {name_option("the lock, whatever its name holds", words), timeout_option(out),
         number_option("-E,--conflict-exit-code", "STATUS", "exit so when time is up (default 1)", 0, 255,
                       [&out](uint64_t status) { out.conflict_status = static_cast<int>(status); })}},
       {"release",
        "NAME[,NAME…] --session ID",
        "Gives back what `try` has taken.",
-       {utility::text("--session", "ID", "whose it is", out.session)}},
+       {name_option("a further lock", words), utility::text("--session", "ID", "whose it is", out.session)}},
       {"ls",
        "[PREFIX]",
        "Lists locks: a table on a terminal, one JSON object a line otherwise.",

@@ -138,7 +138,7 @@ std::optional<int> Run::give_up(const Trouble& trouble) {
   if (session_) last_answer_ = std::max(last_answer_, session_->last_answer());
   switch (trouble.kind) {
     case Kind::held:
-      if (options_.is_verbose || options_.conflict_status == utility::kExitFailed) tell(trouble.message);
+      if (options_.is_verbose || !is_plainly_held(trouble)) tell(trouble.message);
       return options_.conflict_status;
     case Kind::denied:
       tell(trouble.message);

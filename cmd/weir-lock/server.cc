@@ -96,6 +96,10 @@ Reply<T> understood(Result<T> read) {
 
 }  // namespace
 
+bool is_plainly_held(const Trouble& trouble) {
+  return trouble.kind == Trouble::Kind::held && trouble.message.starts_with("held by others");
+}
+
 Server::Server(aio::Loop& loop, const ServerSettings& settings)
     : endpoint_(settings.endpoint), client_(loop, client_settings(settings)) {}
 

@@ -24,6 +24,9 @@ struct Trouble {
   Kind kind;
   std::string message;
 };
+// No more than what a conflict is: as flock(1) does, who asked for it is told by the exit status alone.
+bool is_plainly_held(const Trouble& trouble);
+
 template <typename T = void>
 using Reply = std::expected<T, Trouble>;
 
