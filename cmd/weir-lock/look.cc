@@ -34,7 +34,10 @@ int tell(const Trouble& trouble, const Options& options) {
     fprintf(stderr, "weir-lock: %s\n", trouble.message.c_str());
   switch (trouble.kind) {
     case Kind::unreachable:
+    case Kind::foreign:
       return utility::kExitUnavailable;
+    case Kind::full:
+      return utility::kExitTemporary;
     case Kind::denied:
       return utility::kExitRefused;
     case Kind::missing:

@@ -21,6 +21,8 @@ using utility::Option;
 
 constexpr const char* kDefaultServer = "http://127.0.0.1:7420";
 
+constexpr Duration kForEver = std::chrono::years(10);
+
 constexpr const char* kExamples =
     "  weir-lock run backup -- pg_dump -f app.sql app\n"
     "      waits for the lock \"backup\", and holds it while pg_dump runs\n"
@@ -249,6 +251,7 @@ Result<> put_together(Options& out, const Words& words) {
   if (words.is_shared) out.mode = Mode::shared;
   if (out.permits > 0) out.mode = Mode::semaphore;
   if (words.is_nonblocking || out.action == Action::try_) out.patience = Duration{0};
+  if (out.patience && *out.patience > kForEver) out.patience.reset();
   if (out.ttl < 1ms) return fail(Errc::invalid, "--ttl must be longer than nothing");
   if (out.action == Action::release && out.session.empty())
     return fail(Errc::invalid, "whose? name the session: --session ID");

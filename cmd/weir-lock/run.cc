@@ -146,6 +146,12 @@ std::optional<int> Run::give_up(const Trouble& trouble) {
     case Kind::wrong:
       tell(trouble.message);
       return utility::kExitUsage;
+    case Kind::full:
+      tell(trouble.message);
+      return utility::kExitTemporary;
+    case Kind::foreign:
+      tell(trouble.message);
+      return utility::kExitUnavailable;
     case Kind::missing:  // the session, in the meantime
       return std::nullopt;
     case Kind::unreachable:

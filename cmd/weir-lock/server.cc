@@ -82,6 +82,9 @@ Trouble trouble_of(const http::ClientAnswer& answer) {
       return {Kind::missing, std::move(words)};
     case 409:
       return {Kind::held, std::move(words)};
+    case 413:
+    case 429:
+      return {Kind::full, std::move(words)};
     default:
       break;
   }
@@ -91,7 +94,15 @@ Trouble trouble_of(const http::ClientAnswer& answer) {
 template <typename T>
 Reply<T> understood(Result<T> read) {
   if (read) return std::move(*read);
-  return std::unexpected(Trouble{Trouble::Kind::wrong, "the server gave " + read.error().message});
+  return std::unexpected(Trouble{Trouble::Kind::foreign, "the server gave " + read.error().message});
+}
+
+// Of a call that every lock server knows, and that speaks of nothing that might be missing.
+std::unexpected<Trouble> plain(Trouble trouble) {
+  if (trouble.kind == Trouble::Kind::missing)
+    return std::unexpected(
+        Trouble{Trouble::Kind::foreign, "what answers is no lock server: " + trouble.message});
+  return std::unexpected(std::move(trouble));
 }
 
 }  // namespace
@@ -123,7 +134,7 @@ aio::Task<Reply<SessionState>> Server::begin_session(Duration ttl, std::string r
   append_who(json, reason);
   json.end_object();
   const auto answer = co_await call(post("/v1/sessions", std::move(body)), deadline);
-  if (!answer) co_return std::unexpected(answer.error());
+  if (!answer) co_return plain(answer.error());
   co_return understood(parse_session(*answer));
 }
 
@@ -174,7 +185,7 @@ aio::Task<Reply<>> Server::release(std::string name, std::string session, aio::D
 
 aio::Task<Reply<LockState>> Server::look(std::string name, aio::Deadline deadline) {
   const auto answer = co_await call(request_of(http::Method::get, lock_path(name)), deadline);
-  if (!answer) co_return std::unexpected(answer.error());
+  if (!answer) co_return plain(answer.error());
   co_return understood(parse_lock(*answer));
 }
 
@@ -183,14 +194,14 @@ aio::Task<Reply<LockState>> Server::look_after(std::string name, uint64_t revisi
   std::string target =
       lock_path(name) + "?wait=" + format_duration(wait) + "&after=" + std::to_string(revision);
   const auto answer = co_await call(request_of(http::Method::get, std::move(target)), deadline);
-  if (!answer) co_return std::unexpected(answer.error());
+  if (!answer) co_return plain(answer.error());
   co_return understood(parse_lock(*answer));
 }
 
 aio::Task<Reply<LockList>> Server::list(std::string prefix, aio::Deadline deadline) {
   std::string target = "/v1/locks?prefix=" + http::percent_encoded(prefix);
   const auto answer = co_await call(request_of(http::Method::get, std::move(target)), deadline);
-  if (!answer) co_return std::unexpected(answer.error());
+  if (!answer) co_return plain(answer.error());
   co_return understood(parse_locks(*answer));
 }
 
@@ -202,7 +213,7 @@ aio::Task<Reply<>> Server::follow(std::string prefix, aio::Deadline deadline) {
   if (begun->status == 200) co_return Reply<>();
   for (;;) {
     const auto piece = co_await client_.read(deadline);
-    if (!piece || piece->empty()) co_return std::unexpected(trouble_of(*begun));
+    if (!piece || piece->empty()) co_return plain(trouble_of(*begun));
     begun->body += *piece;
   }
 }

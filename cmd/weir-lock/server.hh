@@ -20,6 +20,8 @@ struct Trouble {
     missing,      // there is no such session, or it does not have the lock
     held,         // by others, for as long as was waited
     wrong,        // the request, as the server sees it
+    full,         // the server: it has as many locks or sessions as it may
+    foreign,      // what answers there is no lock server
   };
   Kind kind;
   std::string message;

@@ -36,6 +36,7 @@ Session::~Session() = default;
 
 void Session::holds(std::vector<std::string> names) {
   held_ = std::move(names);
+  held_since_ = BootClock::now();
   for (const std::string& name : held_) tasks_.spawn(follow(name));
 }
 
@@ -69,6 +70,7 @@ void Session::take_in(const Reply<SessionState>& reply, BootTime sent) {
   failures_ = 0;
   last_answer_ = sent;
   end_.set(last_answer_ + ttl_ - settings_.margin);
+  if (sent < held_since_) return;  // it may speak of the time before
   for (const std::string& name : held_) {
     if (std::ranges::find(reply->locks, name) == reply->locks.end()) lose(Loss::taken);
   }

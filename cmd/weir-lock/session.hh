@@ -55,6 +55,7 @@ class Session {
   const Duration ttl_;
   const std::function<void()> on_loss_;
   std::vector<std::string> held_;
+  BootTime held_since_{};
   BootTime last_answer_;
   unsigned failures_ = 0;  // in a row
   Loss loss_ = Loss::none;
