@@ -26,12 +26,13 @@ constexpr resilience::Backoff kBackoff{.base = 100ms, .cap = 2s};
 constexpr Duration kLongestCall = 10s;
 constexpr Duration kLongPoll = 30s;
 constexpr Duration kQuietStream = 45s;  // the server says something every 15 seconds
+constexpr size_t kMostListed = 10'000;  // by the server, at once
 constexpr Duration kAbsence = 30s;      // a server that restarts is waited for
 
 int tell(const Trouble& trouble, const Options& options) {
   using Kind = Trouble::Kind;
   if (options.is_verbose || !is_plainly_held(trouble))
-    fprintf(stderr, "weir-lock: %s\n", trouble.message.c_str());
+    fprintf(stderr, "weir-lock: %s\n", utility::harmless(trouble.message).c_str());
   switch (trouble.kind) {
     case Kind::unreachable:
     case Kind::foreign:
@@ -153,9 +154,9 @@ aio::Task<int> list(aio::Loop& loop, const Options& options) {
     text = table_of(found->locks, utility::may_colour(STDOUT_FILENO));
   }
   const auto ended = put(text);
-  const bool is_cut = options.prefix.empty() && found->locks.size() < found->count;
-  if (is_cut)
-    fprintf(stderr, "weir-lock: only the first %zu of %llu locks are listed; name a PREFIX\n",
+  const bool may_be_cut = options.prefix.empty() || found->locks.size() >= kMostListed;
+  if (may_be_cut && found->locks.size() < found->count)
+    fprintf(stderr, "weir-lock: only the first %zu of %llu locks are listed; name a longer PREFIX\n",
             found->locks.size(), static_cast<unsigned long long>(found->count));
   co_return ended.value_or(utility::kExitFine);
 }

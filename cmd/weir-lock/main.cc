@@ -4,6 +4,7 @@
 
 #include "cmd/weir-lock/look.hh"
 #include "cmd/weir-lock/run.hh"
+#include "pkg/utility/output.hh"
 
 namespace {
 
@@ -61,6 +62,7 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  utility::keep_standard_descriptors();
   const auto options = parse_options(argc, argv);
   if (!options) return options.error();
   return run(*options);

@@ -54,7 +54,8 @@ std::string Run::said_names() const {
 }
 
 void Run::tell(const std::string& message) const {
-  fprintf(stderr, "weir-lock: %s: %s\n", said_names().c_str(), message.c_str());
+  const std::string line = utility::harmless(said_names() + ": " + message);
+  fprintf(stderr, "weir-lock: %s\n", line.c_str());
 }
 
 void Run::on_signal(Signals::Received received) {
@@ -214,8 +215,8 @@ aio::Task<> Run::tell_who_holds() {
     const auto lock = co_await server.look(name, loop_.in(kLongestCall));
     if (!lock || lock->holders.empty() || outcome_) continue;
     const Claimant& holder = lock->holders.front();
-    tell("waiting for " + name + ", held by " + (holder.who.empty() ? "somebody" : holder.who) + " since " +
-         holder.since);
+    tell("waiting for " + name + ", held by " + (holder.who.empty() ? "somebody" : holder.who) +
+         (holder.since.empty() ? "" : " since " + holder.since));
   }
 }
 

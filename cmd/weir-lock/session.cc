@@ -27,6 +27,7 @@ Session::Session(aio::Loop& loop, const Settings& settings, SessionState state, 
       on_loss_(std::move(on_loss)),
       last_answer_(sent),
       end_(loop, [this] { lose(Loss::unreachable); }),
+      next_(loop, [this] { is_due_.set(); }),
       tasks_(loop) {
   end_.set(last_answer_ + ttl_ - settings_.margin);
   tasks_.spawn(keep_alive());
@@ -51,8 +52,10 @@ aio::Task<> Session::keep_alive() {
   for (;;) {
     Duration pause = ttl_ / 3;
     if (failures_ > 0) pause = std::min(pause, resilience::backoff_delay(kBackoff, failures_ - 1, random_));
-    const auto slept = co_await aio::sleep_until(loop_.in(pause));
-    if (!slept) co_return;
+    next_.set(BootClock::now() + pause);
+    const auto due = co_await is_due_.wait(aio::Deadline::never());
+    if (!due) co_return;
+    is_due_.reset();
     const BootTime sent = BootClock::now();
     const auto reply = co_await server.keep_alive(id_, loop_.in(std::min(ttl_ / 3, kLongestCall)));
     aio::TaskContext& me = co_await aio::this_task();

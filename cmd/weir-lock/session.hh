@@ -61,6 +61,8 @@ class Session {
   Loss loss_ = Loss::none;
   Random random_;
   BootTimer end_;
+  BootTimer next_;  // sign of life
+  aio::Event is_due_;
   aio::Scope tasks_;
 };
 

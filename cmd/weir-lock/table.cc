@@ -3,25 +3,16 @@
 #include <algorithm>
 #include <array>
 
+#include "pkg/utility/output.hh"
+
 namespace weir::locking {
 
 namespace {
 
+using utility::harmless;
+
 constexpr size_t kColumns = 6;
 using Row = std::array<std::string, kColumns>;
-
-// Control characters, those of Latin-1 in UTF-8 (C2 80 to C2 9F) among them.
-std::string harmless(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool is_wide_control =
-        byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (is_wide_control) ++i;
-    out += byte < 0x20 || byte == 0x7f || is_wide_control ? '?' : text[i];
-  }
-  return out;
-}
 
 size_t width_of(std::string_view text) {
   return static_cast<size_t>(

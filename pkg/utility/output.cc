@@ -1,13 +1,21 @@
 #include "pkg/utility/output.hh"
 
+#include <fcntl.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 
 namespace weir::utility {
+
+void keep_standard_descriptors() {
+  int taken = 0;
+  do {
+    taken = open("/dev/null", O_RDWR | O_CLOEXEC);
+  } while (taken >= 0 && taken <= STDERR_FILENO);
+  if (taken > STDERR_FILENO) close(taken);
+}
 
 Written write_out(std::string_view text) {
   while (!text.empty()) {
@@ -29,13 +37,21 @@ bool reader_left() {
   return poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
 }
 
-bool is_terminal(int descriptor) {
-  return isatty(descriptor) == 1;
+// Those of Latin-1 in UTF-8 (C2 80 to C2 9F) are among them.
+std::string harmless(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool is_wide_control =
+        byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (is_wide_control) ++i;
+    out += byte < 0x20 || byte == 0x7f || is_wide_control ? '?' : text[i];
+  }
+  return out;
 }
 
-unsigned terminal_width(int descriptor) {
-  winsize size{};
-  return ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+bool is_terminal(int descriptor) {
+  return isatty(descriptor) == 1;
 }
 
 bool may_colour(int descriptor) {

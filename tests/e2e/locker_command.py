@@ -89,6 +89,14 @@ class Pipelines(Case):
         self.assertLessEqual({0, 1, 2, write_end}, descriptors)
         self.assertEqual(len(descriptors - {0, 1, 2, write_end}), 1, "that of ls itself")
 
+    def test_closed_descriptors_stay_closed_and_get_no_words_of_ours(self):
+        locker = self.locker()
+        script = f"{LOCK} run -v a -- ls /proc/self/fd >told 2>&- <&-; {LOCK} run a -- sh -c 'exit 5' >&- 2>&- <&-; echo $?"
+        ended = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=PATIENCE, cwd=self.directory,
+                               env={**os.environ, **self.environment(locker)})
+        self.assertEqual((ended.stdout, ended.stderr), ("5\n", ""))
+        self.assertEqual(len(self.wait_for_text("told").split()), 2, "its output, and what ls reads")
+
     def test_a_reader_that_leaves_ends_it_quietly(self):
         locker = self.locker()
         for number in range(2000):
@@ -335,6 +343,23 @@ class Restarts(Case):
             locker.stop()
             os.remove(self.path("pid"))
 
+    def test_nothing_overlaps_while_the_server_is_killed_again_and_again(self):
+        port = free_port()
+        locker = self.start(port)
+        busy = "flock -n -E 9 busy sleep 0.05"  # released by the kernel, whatever ends it
+        loop = (f'for n in 1 2 3 4 5 6 7 8; do {LOCK} run --ttl 1500ms --kill-after 200ms a -- {busy}; echo $?; done')
+        running = [self.keep(harness.Process(["sh", "-c", loop], self.directory, env=self.environment(locker)))
+                   for _ in range(4)]
+        for count in (3, 9, 15):
+            until(lambda: sum(len(one.out().splitlines()) for one in running) >= count, f"{count} runs")
+            locker.process.kill()
+            locker.process.wait()
+            locker = self.start(port)
+        for one in running:
+            one.wait()
+            statuses = one.out().split()
+            self.assertEqual((len(statuses), set(statuses) - {"0", "69", "75"}), (8, set()), one.err())
+
     def test_who_waits_gives_up_when_the_server_stays_away(self):
         locker = self.locker()
         self.start_lock(locker, "run", "a", "--", *sleeper("pid"))
@@ -447,6 +472,12 @@ class Pieces(Case):
         self.assertEqual([len(lock["holders"]) for lock in listed], [1, 1])
         self.assertEqual(len(self.weir_lock(locker, "ls").stdout.splitlines()), 3)
         self.assertEqual(self.weir_lock(locker, "ls", "nothing").stdout, "")
+
+    def test_what_holders_say_cannot_drive_the_terminal_of_who_waits(self):
+        locker = self.locker()
+        self.weir_lock(locker, "try", "a", "--reason", "red \x1b[31m", "--ttl", "60s")
+        waiting = self.start_lock(locker, "run", "-v", "a", "--", "true")
+        waiting.wait_for_log("red ?[31m")
 
     def test_on_a_terminal_they_are_a_table_that_cannot_drive_it(self):
         locker = self.locker()
