@@ -100,6 +100,7 @@ class Keyspace {
   void grant(LeaseId id, Millis ttl, bool ends_with_keys, std::string note, Millis now);
   void revoke(LeaseId id);
   void detach(LeaseId lease, const std::string& key);
+  void end_emptied();
   void announce(Change change);
   void end_revision();
 
@@ -112,7 +113,8 @@ class Keyspace {
   std::unordered_map<LeaseId, Lease> leases_;
   std::set<std::pair<Millis, LeaseId>> ends_;
   std::deque<Change> history_;
-  std::vector<Change> fresh_;  // of the request that is being carried out
+  std::vector<LeaseId> emptied_;  // as may end with their keys
+  std::vector<Change> fresh_;     // of the request that is being carried out
   std::string* record_ = nullptr;
   std::function<void(const Change&)> listener_;
 };
