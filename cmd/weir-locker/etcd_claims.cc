@@ -70,6 +70,8 @@ aio::Task<Attempt> attempt(Engine& engine, const EtcdClaim& claim, EtcdGranted& 
   if (is_own) keeping.spawn(keep_lease(engine, out.lease));
   made.outcome = co_await engine.granted(out.key, deadline);
   co_await keeping.close();
+  out.revision = engine.keys().revision();
+  if (made.outcome) made.outcome = co_await engine.settle();
   if (made.outcome) withdrawal.forgo();
   co_return made;
 }
@@ -89,7 +91,6 @@ aio::Task<Reply<EtcdGranted>> etcd_claim(EtcdCall& call, EtcdClaim claim) {
                                engine.keys().find_lease(claim.lease) != nullptr;
     if (!was_withdrawn) co_return std::unexpected(etcd_status(made.outcome.error()));
   }
-  granted.revision = engine.visible();
   co_return granted;
 }
 
