@@ -176,11 +176,13 @@ async function watches() {
   await create({ key: 'w/9', start_revision: Number(erased.revision) + 3 });
   for (let i = 0; i < 3; ++i) await call(kv, 'Put', bytes({ key: 'w/9', value: String(i) }));
   await seen.show('from later on');
+  await seen.show('from later on');
   stream.write({ progress_request: {} });
-  const progress = await seen.next();
-  console.log('progress', progress.revision, progress.events.length);
+  await seen.show('progress');
   stream.end();
-  await seen.show('watching');
+  await call(kv, 'Put', bytes({ key: 'w/9', value: 'end' }));
+  await seen.show('from later on');
+  stream.cancel();
 }
 
 async function locks() {
