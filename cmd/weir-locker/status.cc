@@ -47,7 +47,8 @@ Group group_of(const std::string& name, const lock::Queue& queue, const keyspace
   if (waiters > 0) group.detail = std::to_string(waiters) + " waiting";
   for (const auto& [ticket, claimant] : queue.claimants()) {
     if (group.rows.size() == kMostClaimants) break;
-    const keyspace::Lease* const lease = keys.find_lease(ticket.lease);
+    const auto key = keys.find(claimant.key);  // a Redis client's is kept by ever new leases
+    const keyspace::Lease* const lease = key ? keys.find_lease(key->lease) : nullptr;
     const double left = lease ? static_cast<double>((lease->ends - now).count()) / 1000 : 0;
     group.rows.push_back({state_of(claimant), Cell(say_holder(claimant.claim)),
                           Cell::number(static_cast<uint64_t>(ticket.token)),
