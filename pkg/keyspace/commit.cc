@@ -2,8 +2,8 @@
 
 #include <set>
 
-#include "pkg/keyspace/keyspace.hh"
 #include "pkg/base/units.hh"
+#include "pkg/keyspace/keyspace.hh"
 #include "pkg/keyspace/record.hh"
 
 namespace weir::keyspace {
@@ -39,7 +39,7 @@ Result<> Keyspace::check(const std::vector<Operation>& operations) const {
     if (!foreseen.written.insert(put.key).second) return fail(Errc::invalid, "a key is written twice");
     const LeaseId lease = put.lease == kGranted ? last_granted : put.lease;
     if (lease != 0 && !has_lease(lease)) return fail(Errc::not_found, "there is no such lease");
-    const bool exists = keys_.contains(put.key);
+    const bool exists = keys_.find(put.key) != nullptr;
     if (!exists && (put.keeps_value || put.keeps_lease)) return fail(Errc::not_found, "there is no such key");
     if (!exists && keys_.size() + foreseen.written.size() > limits_.keys)
       return fail(Errc::limit, "there are too many keys");
@@ -131,11 +131,11 @@ void Keyspace::put(const std::string& key, std::string value, LeaseId lease) {
 }
 
 void Keyspace::erase(const std::string& key) {
-  const auto found = keys_.find(key);
-  if (found == keys_.end()) return;
+  const KeyValuePtr* const found = keys_.find(key);
+  if (found == nullptr) return;
   if (record_ != nullptr) RecordWriter(*record_).erase(key);
-  const KeyValuePtr before = found->second;
-  keys_.erase(found);
+  const KeyValuePtr before = *found;
+  keys_.erase(key);
   announce({std::make_shared<KeyValue>(KeyValue{.key = before->key, .modified = revision_ + 1}), before});
   if (before->lease != 0) detach(before->lease, before->key);
 }
@@ -146,21 +146,21 @@ void Keyspace::detach(LeaseId id, const std::string& key) {
   Lease& lease = found->second;
   lease.keys.erase(key);
   if (!lease.ends_with_keys || !lease.keys.empty()) return;
-  ends_.erase({lease.ends, id});
+  ends_.erase(lease.place);
   leases_.erase(found);
 }
 
 void Keyspace::grant(LeaseId id, Millis ttl, bool ends_with_keys, std::string note, Millis now) {
   if (record_ != nullptr) RecordWriter(*record_).grant(id, ttl, ends_with_keys, note);
-  leases_.emplace(id, Lease{id, ttl, now + ttl, ends_with_keys, std::move(note), {}});
-  ends_.emplace(now + ttl, id);
+  const auto place = ends_.emplace_hint(ends_.end(), now + ttl, id);  // mostly it is the last
+  leases_.emplace(id, Lease{id, ttl, now + ttl, ends_with_keys, std::move(note), {}, place});
 }
 
 void Keyspace::revoke(LeaseId id) {
   if (record_ != nullptr) RecordWriter(*record_).revoke(id);
   std::string* const record = std::exchange(record_, nullptr);  // what follows from it is redone with it
   const auto found = leases_.find(id);
-  ends_.erase({found->second.ends, id});
+  ends_.erase(found->second.place);
   const auto keys = std::move(found->second.keys);
   leases_.erase(found);
   for (const std::string& key : keys) erase(key);
