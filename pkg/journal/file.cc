@@ -58,6 +58,12 @@ Result<> File::read(std::string& into, size_t size, uint64_t offset) {
   return {};
 }
 
+Result<Files> list_files(Directory& directory) {
+  std::vector<std::string> names;
+  if (const int answer = directory.list(names); answer < 0) return fail_errno("list the directory", -answer);
+  return sort_names(names);
+}
+
 Result<uint64_t> File::size() {
   const int64_t size = directory_->size(fd_);
   if (auto checked = check("stat", size); !checked) return std::unexpected(std::move(checked.error()));
@@ -67,7 +73,7 @@ Result<uint64_t> File::size() {
 Result<> File::rename(const std::string& to) {
   if (auto renamed = check("rename", directory_->rename(name_, to)); !renamed) return renamed;
   name_ = to;
-  return check("make the name last of", directory_->sync_names());
+  return check("fsync the directory of", directory_->sync_names());
 }
 
 }  // namespace weir::journal

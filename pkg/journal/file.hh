@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pkg/journal/directory.hh"
+#include "pkg/journal/format.hh"
 
 namespace weir::journal {
 
@@ -45,5 +46,7 @@ class File {
   int fd_;
   std::string name_;
 };
+
+Result<Files> list_files(Directory& directory);
 
 }  // namespace weir::journal

@@ -6,7 +6,8 @@
 namespace weir::journal {
 namespace {
 
-constexpr Bytes kMaxPending{1 << 30};  // a frame says its size in 32 bits
+constexpr Bytes kMaxPending{1 << 30};   // a frame says its size in 32 bits
+constexpr size_t kKeptBytes = 8 << 20;  // what a burst needed beyond is given back
 
 Error of_directory(Error error, const Options& options) {
   return std::move(error).context("journal " + options.directory);
@@ -100,6 +101,7 @@ void Journal::commit_loop() {
 
 // False when there is nothing left to do. An empty batch asks for a mark.
 bool Journal::take_batch(Batch& batch) {
+  if (batch.records.capacity() > kKeptBytes) batch.records = {};
   batch.records.clear();
   batch.count = 0;
   std::unique_lock lock(mutex_);
@@ -195,7 +197,9 @@ void Journal::snapshot_loop() {
     if (failure_ || !wanted_snapshot_) return;
     const Snapshot& snapshot = *wanted_snapshot_;  // stays, and nobody else touches it
     lock.unlock();
-    auto done = journal::write_snapshot(*directory_, snapshot.covered, snapshot.bytes);
+    Result<> done;
+    if (options_.sync == Sync::page_cache) done = sync_segment_of(*directory_, snapshot.covered);
+    if (done) done = journal::write_snapshot(*directory_, snapshot.covered, snapshot.bytes);
     if (done) done = remove_covered(*directory_);
     if (!done) return report(std::move(done.error()));
     lock.lock();

@@ -19,17 +19,16 @@ class Recovery {
       : directory_(directory), replay_(replay), on_damage_(on_damage) {}
 
   Result<Recovered> run() {
-    std::vector<std::string> names;
-    if (const int answer = directory_.list(names); answer < 0)
-      return fail_errno("list the directory", -answer);
-    files_ = sort_names(names);
+    auto files = list_files(directory_);
+    if (!files) return std::unexpected(std::move(files.error()));
+    files_ = std::move(*files);
     auto done = load_snapshot();
     if (done) done = replay_segments();
     if (!done && is_damage_ && on_damage_ == OnDamage::read_only) {
       found_.damage = std::move(done.error());
       return std::move(found_);
     }
-    if (done) done = remove_unfinished();
+    if (done) done = tidy_up();
     if (!done) return std::unexpected(std::move(done.error()));
     return std::move(found_);
   }
@@ -41,6 +40,7 @@ class Recovery {
       if (!bytes && bytes.error().code != Errc::invalid) return std::unexpected(bytes.error());
       if (!bytes) {
         found_.damaged_snapshots.push_back(bytes.error().message);
+        damaged_snapshots_.push_back(*covered);
         continue;
       }
       found_.snapshot = *covered;
@@ -118,10 +118,16 @@ class Recovery {
     return reader.keep();
   }
 
-  Result<> remove_unfinished() {
+  // A damaged snapshot is no longer one of the two that are kept, but stays for who wants to look at it.
+  Result<> tidy_up() {
     for (const std::string& name : files_.unfinished) {
       if (const int answer = directory_.remove(name); answer < 0)
         return fail_errno("remove " + name, -answer);
+    }
+    for (const Sequence covered : damaged_snapshots_) {
+      const std::string name = snapshot_name(covered);
+      const int answer = directory_.rename(name, name + ".damaged");
+      if (answer < 0) return fail_errno("rename " + name, -answer);
     }
     return {};
   }
@@ -136,6 +142,7 @@ class Recovery {
   const OnDamage on_damage_;
   Files files_;
   Recovered found_;
+  std::vector<Sequence> damaged_snapshots_;
   Sequence ended_ = 0;  // the last record of the segments read so far
   bool is_damage_ = false;
 };

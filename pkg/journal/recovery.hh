@@ -26,7 +26,8 @@ struct Recovered {
   uint64_t records = 0;              // that were replayed
   // Bytes of an unfinished write after the last record, which never was acknowledged. They were cut off.
   uint64_t torn_bytes = 0;
-  // Newer snapshots that are damaged; an older one and the records after it stood in for them.
+  // Newer snapshots that are damaged, in words; an older one and the records after it stood in for them. The
+  // files have ".damaged" at the end of their names now.
   std::vector<std::string> damaged_snapshots;
   // What lies behind `last` is damaged, and was acknowledged once: the journal is read-only. Says what.
   std::optional<Error> damage;

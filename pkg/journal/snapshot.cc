@@ -32,19 +32,28 @@ Result<std::string> read_snapshot(Directory& directory, Sequence covered) {
   return bytes;
 }
 
+Result<> sync_segment_of(Directory& directory, Sequence record) {
+  const auto files = list_files(directory);
+  if (!files) return std::unexpected(files.error());
+  const auto after = std::ranges::upper_bound(files->segments, record);
+  if (after == files->segments.begin()) return fail(Errc::internal, "no segment of the record");
+  auto file = File::open(directory, segment_name(*std::prev(after)), Directory::Access::modify);
+  if (!file) return std::unexpected(std::move(file.error()));
+  return file->sync();
+}
+
 Result<> remove_covered(Directory& directory) {
-  std::vector<std::string> names;
-  if (const int answer = directory.list(names); answer < 0) return fail_errno("list the directory", -answer);
-  const Files files = sort_names(names);
-  if (files.snapshots.size() < 2) return {};
-  const Sequence older = files.snapshots[files.snapshots.size() - 2];
+  const auto files = list_files(directory);
+  if (!files) return std::unexpected(files.error());
+  if (files->snapshots.size() < 2) return {};
+  const Sequence older = files->snapshots[files->snapshots.size() - 2];
   std::vector<std::string> covered;
-  for (const Sequence snapshot : files.snapshots) {
+  for (const Sequence snapshot : files->snapshots) {
     if (snapshot < older) covered.push_back(snapshot_name(snapshot));
   }
   // Oldest first: what a crash leaves is still without gaps.
-  for (size_t i = 0; i + 1 < files.segments.size() && files.segments[i + 1] <= older + 1; ++i) {
-    covered.push_back(segment_name(files.segments[i]));
+  for (size_t i = 0; i + 1 < files->segments.size() && files->segments[i + 1] <= older + 1; ++i) {
+    covered.push_back(segment_name(files->segments[i]));
   }
   for (const std::string& name : covered) {
     if (const int answer = directory.remove(name); answer < 0) return fail_errno("remove " + name, -answer);

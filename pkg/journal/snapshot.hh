@@ -13,6 +13,9 @@ namespace weir::journal {
 // Whole under its name, and durable, when this returns.
 Result<> write_snapshot(Directory& directory, Sequence covered, std::string_view bytes);
 
+// Syncs the segment that holds the record. The ones before it were synced before it got its name.
+Result<> sync_segment_of(Directory& directory, Sequence record);
+
 // Errc::invalid for one that is damaged.
 Result<std::string> read_snapshot(Directory& directory, Sequence covered);
 

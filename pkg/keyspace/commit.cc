@@ -1,8 +1,6 @@
 // How a request changes a keyspace: checked as a whole, then done step by step, each step with its record.
 
-#include <set>
-
-#include "pkg/base/units.hh"
+#include "pkg/keyspace/check.hh"
 #include "pkg/keyspace/keyspace.hh"
 #include "pkg/keyspace/record.hh"
 
@@ -17,58 +15,13 @@ struct Overloaded : Functions... {
 template <typename... Functions>
 Overloaded(Functions...) -> Overloaded<Functions...>;
 
-// What the operations of one request will have granted and written, as far as a check must know.
-struct Foreseen {
-  std::set<LeaseId> granted;
-  std::set<std::string_view> written;
-};
-
 }  // namespace
 
 Result<> Keyspace::check(const std::vector<Operation>& operations) const {
   if (operations.size() > limits_.operations) return fail(Errc::limit, "too many operations in one request");
-  Foreseen foreseen;
-  LeaseId last_granted = 0;
-  const auto has_lease = [&](LeaseId id) {
-    return foreseen.granted.contains(id) || find_lease(id) != nullptr;
-  };
-  const auto check_put = [&](const Put& put) -> Result<> {
-    if (put.key.empty()) return fail(Errc::invalid, "a key cannot be empty");
-    if (put.key.size() > limits_.key_bytes) return fail(Errc::limit, "the key is too long");
-    if (put.value.size() > limits_.value_bytes) return fail(Errc::limit, "the value is too long");
-    if (!foreseen.written.insert(put.key).second) return fail(Errc::invalid, "a key is written twice");
-    const LeaseId lease = put.lease == kGranted ? last_granted : put.lease;
-    if (lease != 0 && !has_lease(lease)) return fail(Errc::not_found, "there is no such lease");
-    const bool exists = keys_.find(put.key) != nullptr;
-    if (!exists && (put.keeps_value || put.keeps_lease)) return fail(Errc::not_found, "there is no such key");
-    if (!exists && keys_.size() + foreseen.written.size() > limits_.keys)
-      return fail(Errc::limit, "there are too many keys");
-    return {};
-  };
-  const auto check_grant = [&](const Grant& grant) -> Result<> {
-    if (grant.id <= 0) return fail(Errc::invalid, "a lease's id is a positive number");
-    if (grant.ttl < limits_.shortest_ttl || grant.ttl > limits_.longest_ttl) {
-      return fail(Errc::invalid, "a time to live is " + format_duration(limits_.shortest_ttl) + " to " +
-                                     format_duration(limits_.longest_ttl));
-    }
-    if (grant.note.size() > limits_.value_bytes) return fail(Errc::limit, "the note is too long");
-    if (has_lease(grant.id)) return fail(Errc::refused, "there is such a lease already");
-    if (leases_.size() + foreseen.granted.size() >= limits_.leases)
-      return fail(Errc::limit, "there are too many leases");
-    foreseen.granted.insert(grant.id);
-    last_granted = grant.id;
-    return {};
-  };
+  RequestCheck check(*this, limits_);
   for (const Operation& operation : operations) {
-    const auto checked =
-        std::visit(Overloaded{[](const Range&) -> Result<> { return {}; },
-                              [](const Erase&) -> Result<> { return {}; }, check_put, check_grant,
-                              [&](const Revoke& revoke) -> Result<> {
-                                if (!has_lease(revoke.id))
-                                  return fail(Errc::not_found, "there is no such lease");
-                                return {};
-                              }},
-                   operation);
+    const auto checked = std::visit(check, operation);
     if (!checked) return checked;
   }
   return {};
@@ -104,7 +57,6 @@ Result<Response> Keyspace::commit(const Request& request, Millis now, std::strin
                             outcome.lease = granted = one.id;
                           },
                           [&](const Revoke& one) {
-                            if (find_lease(one.id) == nullptr) return;  // it ended with its keys just now
                             revoke(one.id);
                             outcome.lease = one.id;
                           }},
@@ -123,7 +75,6 @@ void Keyspace::put(const std::string& key, std::string value, LeaseId lease) {
   const Revision revision = revision_ + 1;
   slot = std::make_shared<KeyValue>(KeyValue{key, std::move(value), before ? before->created : revision,
                                              revision, before ? before->version + 1 : 1, lease});
-  // First the new lease, so that one that ends with its keys does not end when it is the same.
   if (lease != 0) leases_.find(lease)->second.keys.insert(key);
   const KeyValuePtr now = slot;
   if (before && before->lease != 0 && before->lease != lease) detach(before->lease, key);
@@ -143,11 +94,18 @@ void Keyspace::erase(const std::string& key) {
 void Keyspace::detach(LeaseId id, const std::string& key) {
   const auto found = leases_.find(id);
   if (found == leases_.end()) return;
-  Lease& lease = found->second;
-  lease.keys.erase(key);
-  if (!lease.ends_with_keys || !lease.keys.empty()) return;
-  ends_.erase(lease.place);
-  leases_.erase(found);
+  found->second.keys.erase(key);
+  if (found->second.ends_with_keys && found->second.keys.empty()) emptied_.push_back(id);
+}
+
+// A lease that ends with its keys does so when the request has: it may have got others in the meantime.
+void Keyspace::end_emptied() {
+  for (const LeaseId id : std::exchange(emptied_, {})) {
+    const auto found = leases_.find(id);
+    if (found == leases_.end() || !found->second.keys.empty()) continue;
+    ends_.erase(found->second.place);
+    leases_.erase(found);
+  }
 }
 
 void Keyspace::grant(LeaseId id, Millis ttl, bool ends_with_keys, std::string note, Millis now) {
@@ -172,6 +130,7 @@ void Keyspace::announce(Change change) {
 }
 
 void Keyspace::end_revision() {
+  end_emptied();
   if (fresh_.empty()) return;
   ++revision_;
   const std::vector<Change> changes = std::exchange(fresh_, {});

@@ -106,17 +106,21 @@ class Keyspace {
   void grant(LeaseId id, Millis ttl, bool ends_with_keys, std::string note, Millis now);
   void revoke(LeaseId id);
   void detach(LeaseId lease, const std::string& key);
+  void end_emptied();
   void announce(Change change);
   void end_revision();
 
   Limits limits_;
-  Revision revision_ = 0;
+  // Of an empty keyspace, as etcd has it: its clients ask for what was created before the first claim, and
+  // there a bound of 0 would be none.
+  Revision revision_ = 1;
   Revision forgotten_ = 0;
   Keys keys_;
   std::unordered_map<LeaseId, Lease> leases_;
   Ends ends_;
   std::deque<Change> history_;
-  std::vector<Change> fresh_;  // of the request that is being carried out
+  std::vector<LeaseId> emptied_;  // as may end with their keys
+  std::vector<Change> fresh_;     // of the request that is being carried out
   std::string* record_ = nullptr;
   std::function<void(const Change&)> listener_;
 };

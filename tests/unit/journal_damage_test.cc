@@ -26,14 +26,14 @@ struct Log {
 };
 
 // Several segments, the last with more than one frame, and two snapshots, at 9 and 14.
-Log write_log(Bytes segment_size, bool with_snapshots) {
+Log write_log(Bytes segment_size, bool with_snapshots, size_t records = kRecords) {
   SimulatedDisk disk;
   Options options;
   options.segment_size = segment_size;
   options.mark_after = std::chrono::hours(1);
   Replayed replayed;
   auto journal = std::move(*Journal::open(options, replayed.replay(), disk.open()));
-  for (Sequence sequence = 1; sequence <= kRecords; ++sequence) {
+  for (Sequence sequence = 1; sequence <= records; ++sequence) {
     REQUIRE(*journal->append(record(sequence)) == sequence);
     wait_until_durable(*journal, sequence);
     if (with_snapshots && (sequence == 9 || sequence == 14)) {
@@ -164,6 +164,8 @@ TEST_CASE("a damaged snapshot is told of, and the older one and its records stan
   CHECK(outcome.recovered->snapshot == 9);
   CHECK(outcome.recovered->damaged_snapshots.size() == 1);
   CHECK(outcome.recovered->records == kRecords - 9);
+  CHECK(outcome.files.contains(snapshot_name(14) + ".damaged"));
+  CHECK_FALSE(outcome.files.contains(snapshot_name(14)));
 }
 
 TEST_CASE("snapshots that are all damaged are an error when the first records are gone") {
@@ -176,14 +178,12 @@ TEST_CASE("snapshots that are all damaged are an error when the first records ar
 
 TEST_CASE("stale frames of another file, in blocks that were reused, are no records") {
   const FileMap files = write_log(Bytes{4096}, false).running;
-  const FileMap others = write_log(Bytes{4096}, false).running;
+  const FileMap others = write_log(Bytes{4096}, false, kRecords + 6).running;
   const std::string name = last_segment(files);
   FileMap stale = files;
-  const size_t end = files.at(name).find_last_not_of('\0') + 1;
-  // The same frames with a salt of their own, where the next frame would stand.
-  const size_t at = (end + 7) / 8 * 8;
-  const std::string frames = others.at(name).substr(kHeaderBytes, stale[name].size() - at);
-  stale[name].replace(at, frames.size(), frames);
+  // The frames that would follow these, of the other file's salt.
+  const size_t at = (files.at(name).find_last_not_of('\0') / 8 + 1) * 8;
+  stale[name].replace(at, std::string::npos, others.at(name), at);
   const Outcome outcome = check_honest(stale, kRecords);
   REQUIRE(outcome.recovered);
   CHECK(outcome.recovered->last == kRecords);
@@ -216,4 +216,22 @@ TEST_CASE("a read-only journal takes no records") {
   CHECK((*journal)->write_snapshot(1, "no").error().code == Errc::unavailable);
   CHECK((*journal)->close());
   CHECK(disk.files() == files);
+}
+
+TEST_CASE("a journal that has nothing to do marks its last record as durable") {
+  SimulatedDisk disk;
+  Options options;
+  options.segment_size = Bytes{4096};
+  options.mark_after = std::chrono::milliseconds(1);
+  Replayed replayed;
+  const auto journal = std::move(*Journal::open(options, replayed.replay(), disk.open()));
+  disk.set_fault(nullptr);
+  wait_until_durable(*journal, *journal->append(record(1)));
+  while (disk.calls(SimulatedDisk::Call::sync) < 2) std::this_thread::yield();
+  FileMap files = disk.files();
+  files[segment_name(1)][70] ^= 1;
+  const Outcome outcome = check_honest(files, 1);
+  REQUIRE_FALSE(outcome.recovered);
+  CHECK(outcome.recovered.error().message ==
+        "segment-00000000000000000001 is damaged at byte 32, where record 1 was, which was durable");
 }

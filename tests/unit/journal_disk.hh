@@ -125,7 +125,7 @@ class SimulatedDirectory final : public weir::journal::Directory {
     for (int i = 0; i < count; ++i)
       bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
     if (dies) bytes.resize(disk_.random_.below(bytes.size() + 1));
-    if (disk_.writes_short_) bytes.resize(1 + disk_.random_.below(bytes.size()));
+    if (disk_.writes_short_ && !dies) bytes.resize(1 + disk_.random_.below(bytes.size()));
     SimulatedDisk::Inode& into = inode(file);
     if (offset + bytes.size() > into.cache.size()) {
       into.cache.resize(offset + bytes.size());

@@ -15,7 +15,7 @@ namespace {
 
 // A journal whose first commit does not end before the test says so.
 struct Held {
-  explicit Held(aio::Loop& on) : loop(on), durability(on) {
+  explicit Held(aio::Loop& on) : loop(on) {
     Options options;
     durability.attach(options, [this](const Error&) { ++failures; });
     options.mark_after = std::chrono::hours(1);
