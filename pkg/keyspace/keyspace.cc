@@ -91,16 +91,6 @@ std::pair<Keyspace::Keys::Ordered::const_iterator, Keyspace::Keys::Ordered::cons
   return {begin, keys.lower_bound(range.end)};
 }
 
-template <typename Visit>
-void Keyspace::for_each(const KeyRange& range, Visit visit) const {
-  if (range.is_single()) {
-    if (const KeyValuePtr* const found = keys_.find(range.key)) visit(*found);
-    return;
-  }
-  const auto [begin, end] = bounds(range);
-  for (auto at = begin; at != end; ++at) visit(at->second);
-}
-
 Outcome Keyspace::range(const Range& query) const {
   Outcome outcome;
   for_each(query.range, [&](const KeyValuePtr& key) {

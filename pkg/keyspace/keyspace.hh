@@ -98,7 +98,14 @@ class Keyspace {
   Result<> check(const std::vector<Operation>& operations) const;
   std::pair<Keys::Ordered::const_iterator, Keys::Ordered::const_iterator> bounds(const KeyRange& range) const;
   template <typename Visit>
-  void for_each(const KeyRange& range, Visit visit) const;
+  void for_each(const KeyRange& range, Visit visit) const {
+    if (range.is_single()) {
+      if (const KeyValuePtr* const found = keys_.find(range.key)) visit(*found);
+      return;
+    }
+    const auto [begin, end] = bounds(range);
+    for (auto at = begin; at != end; ++at) visit(at->second);
+  }
 
   // The steps that change anything; each writes what redoes it.
   void put(const std::string& key, std::string value, LeaseId lease);

@@ -37,11 +37,10 @@ void Index::follow(const keyspace::Change& change) {
   if (change.now->version > 0) return take(*change.now, *parsed);
   Queue* const queue = queues_.find(parsed->name);
   const Ticket ticket{change.before->created, parsed->lease};
-  const Claimant* const gone = queue == nullptr ? nullptr : queue->find(ticket);
-  if (gone == nullptr) return;
-  const Claimant last = *gone;
-  queue->remove(ticket);
-  tell(last.is_granted ? Happening::Kind::released : Happening::Kind::withdrawn, parsed->name, ticket, last);
+  const auto gone = queue == nullptr ? std::nullopt : queue->remove(ticket);
+  if (!gone) return;
+  tell(gone->is_granted ? Happening::Kind::released : Happening::Kind::withdrawn, parsed->name, ticket,
+       *gone);
   if (queue->is_empty()) {
     queues_.erase(parsed->name);
     return;
