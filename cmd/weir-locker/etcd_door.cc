@@ -87,6 +87,8 @@ aio::Task<> serve_etcd(Engine& engine, aio::Stream stream, const EtcdSettings& s
     serving->scope().spawn(serve_call(connection, std::move(request)));
   });
   serving = &session;
+  const Engine::OnEnd drains(engine, [&] { session.drain(); });
+  if (engine.is_ending()) session.drain();
   co_await session.run();
 }
 

@@ -268,6 +268,8 @@ aio::Task<Reply<>> Watching::send(const WatchResponse& response) {
 }
 
 aio::Task<Status> watch(EtcdCall& call) {
+  aio::TaskContext& me = co_await aio::this_task();
+  const aio::IdleList::Mark mark(call.engine().listeners(), me);
   Watching watching(call);
   aio::Scope receiving(call.engine().loop());
   receiving.spawn(watching.receive());
