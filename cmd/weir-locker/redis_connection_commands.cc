@@ -176,7 +176,7 @@ std::vector<InfoSection> info_sections(const RedisSession& session) {
       {"Persistence", "loading:0\r\n"},
       {"Replication", "role:master\r\nconnected_slaves:0\r\n"},
       {"Cluster", "cluster_enabled:0\r\n"},
-      {"Locks", "held_or_waited_for:" + std::to_string(session.engine.locks().queues().size()) + "\r\n"},
+      {"Locks", "held_or_waited_for:" + std::to_string(session.engine.locks().size()) + "\r\n"},
   };
 }
 

@@ -71,7 +71,7 @@ void Service::add_status(daemon::StatusPage& page) {
       waiters += queue.claimants().size() - queue.granted();
       if (groups.size() < kMostLocks) groups.push_back(group_of(name, queue, keys, now, wall));
     }
-    page.figure("Locks held", daemon::with_separators(locks.queues().size()),
+    page.figure("Locks held", daemon::with_separators(locks.size()),
                 daemon::with_separators(waiters) + " waiting");
     page.figure("Grants", daemon::human_rate(grant_rate_.rate()),
                 daemon::with_separators(metrics_.granted()) + " in all", grant_rate_.points());
@@ -79,7 +79,7 @@ void Service::add_status(daemon::StatusPage& page) {
     page.figure("Sessions", daemon::with_separators(keys.leases().size()));
     page.figure("Last token", daemon::with_separators(static_cast<uint64_t>(keys.revision())),
                 engine_->journal() != nullptr ? "kept in the journal" : "in memory only");
-    page.groups(locks.queues().size() > kMostLocks ? "The first 200 locks" : "Locks",
+    page.groups(locks.size() > kMostLocks ? "The first 200 locks" : "Locks",
                 {"State", "Who", "Token", "Since", "Session", "Time left"}, groups);
   });
 }
