@@ -119,6 +119,10 @@ class Verdicts(unittest.TestCase):
         self.rejects(TWO, ("take", "a", 0, 1), ("absent", "session-a", 2, 3))
         self.rejects(TWO, ("take", "a", 0, 1), ("gone", "a", 2, 3))
         self.rejects(TWO, ("take", "a", 0, 1), ("leave", "session-a", 4, 5), ("claimed", "session-a", 6, 7))
+        self.rejects(TWO, ("take", "a", 0, 1), ("release", "session-b", 4, 5))
+        self.accepts(TWO, ("take", "a", 0, 1), ("release", "session-a", 4, 5), ("first", None, 6, 7))
+        self.rejects(TWO, ("take", "a", 0, 1), ("first", "b", 4, 5))
+        self.rejects(TWO, ("take", "a", 0, 1), ("stands", "b", 4, 5))
 
     def test_giving_up_is_no_verdict(self):
         model = queue_of(**{f"c{i}": "shared" for i in range(12)})

@@ -127,14 +127,17 @@ class LockQueue:
         granted  a claim's id       it is granted
         refuse   (mode, permits)    such a claim would not be granted at once
         remove   a claim's id       it stands in the queue, and then no more
+        release  a session          its claim stands in the queue, and then no more
         leave    a session          none of its claims stands in the queue any more
         absent   a session          none of its claims does
         gone     a claim's id       it does not stand in the queue
         claimed  a session          one of its claims stands in the queue
+        stands   a claim's id       it stands in the queue
+        first    a claim's id       it is the first in the queue; None: nobody is
         see      (ids, granted)     exactly these claims in this order, so many of them granted
     """
     claims: dict = field(default_factory=dict)  # by id
-    reads = frozenset({"granted", "refuse", "absent", "gone", "claimed", "see"})
+    reads = frozenset({"granted", "refuse", "absent", "gone", "claimed", "stands", "first", "see"})
 
     def step(self, state, operation):
         return getattr(self, "_" + operation.kind)(state, operation.what)
@@ -178,6 +181,9 @@ class LockQueue:
             return None
         return state._replace(claims=tuple(one for one in state.claims if one != name))
 
+    def _release(self, state, session):
+        return self._leave(state, session) if self._claimed(state, session) else None
+
     def _leave(self, state, session):
         return state._replace(claims=tuple(one for one in state.claims if self.claims[one].session != session))
 
@@ -189,6 +195,12 @@ class LockQueue:
 
     def _claimed(self, state, session):
         return state if any(self.claims[one].session == session for one in state.claims) else None
+
+    def _stands(self, state, name):
+        return state if name in state.claims else None
+
+    def _first(self, state, name):
+        return state if (state.claims or (None,))[0] == name else None
 
     def _see(self, state, what):
         ids, granted = what
