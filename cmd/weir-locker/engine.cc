@@ -206,6 +206,8 @@ void Engine::end_waits() {
   is_ending_ = true;
   while (!waiting_.empty()) waiting_.begin()->second->wake();
   for (Watch* watch : watches_) watch->arrived_.set();
+  listeners_.cancel_all();
+  for (const auto& function : on_end_) function();
 }
 
 void Engine::publish(keyspace::Revision revision, journal::Sequence sequence) {

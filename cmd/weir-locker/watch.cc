@@ -5,7 +5,13 @@
 namespace weir::locker {
 
 Watch::Watch(Engine& engine, keyspace::KeyRange range, keyspace::Revision from)
-    : engine_(engine), range_(std::move(range)), next_(from > 0 ? from : engine.visible() + 1) {
+    : Watch(engine, std::move(range), from, own_) {}
+
+Watch::Watch(Engine& engine, keyspace::KeyRange range, keyspace::Revision from, aio::Event& arrived)
+    : engine_(engine),
+      range_(std::move(range)),
+      next_(from > 0 ? from : engine.visible() + 1),
+      arrived_(arrived) {
   engine_.watches_.push_back(this);
 }
 
@@ -32,7 +38,7 @@ Result<std::vector<keyspace::Change>> Watch::take() {
 
 aio::Event::Wait Watch::arrival(aio::Deadline deadline) {
   arrived_.reset();
-  if (next_ <= engine_.visible() || engine_.is_ending()) arrived_.set();
+  if (next_ <= engine_.visible()) arrived_.set();
   return arrived_.wait(deadline);
 }
 

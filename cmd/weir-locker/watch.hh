@@ -16,6 +16,9 @@ class Watch {
  public:
   // From `from` on; 0: what comes from now on.
   Watch(Engine& engine, keyspace::KeyRange range, keyspace::Revision from = 0);
+  // One of several that a task follows: `arrived` is set, instead of arrival(), when there may be something
+  // to take. It must outlive the watch.
+  Watch(Engine& engine, keyspace::KeyRange range, keyspace::Revision from, aio::Event& arrived);
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -31,7 +34,8 @@ class Watch {
   Engine& engine_;
   const keyspace::KeyRange range_;
   keyspace::Revision next_;
-  aio::Event arrived_;
+  aio::Event own_;
+  aio::Event& arrived_;
 };
 
 }  // namespace weir::locker

@@ -105,7 +105,9 @@ class Keyspace {
   void end_revision();
 
   Limits limits_;
-  Revision revision_ = 0;
+  // Of an empty keyspace, as etcd has it: its clients ask for what was created before the first claim, and
+  // there a bound of 0 would be none.
+  Revision revision_ = 1;
   Revision forgotten_ = 0;
   Keys keys_;
   std::unordered_map<LeaseId, Lease> leases_;

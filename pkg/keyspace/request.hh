@@ -13,7 +13,7 @@
 
 namespace weir::keyspace {
 
-using Revision = int64_t;  // from 1 on; 0 is before everything
+using Revision = int64_t;  // of changes from 2 on; 1: nothing has happened yet; 0 is before everything
 using LeaseId = int64_t;   // 0: none
 using Millis = std::chrono::milliseconds;
 

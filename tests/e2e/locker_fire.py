@@ -18,7 +18,7 @@ import time
 import traceback
 
 import harness
-from locking import FAKETIME, HttpLine, Lost, NotSent, Server, faked_clock, set_clock
+from locking_storm import FAKETIME, HttpLine, Lost, NotSent, Server, faked_clock, set_clock
 from locking_clients import NAMES, HttpClient, Observer, RedisClient
 from locking_history import History, Resource, now
 

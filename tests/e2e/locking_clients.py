@@ -2,7 +2,7 @@
 
 import asyncio
 
-from locking import HttpLine, Lost, NotSent, RedisError, RedisLine
+from locking_storm import HttpLine, Lost, NotSent, RedisError, RedisLine
 from locking_history import Lease, now
 
 EXCLUSIVE = ["mine/1", "mine/2", "mine/3"]

@@ -44,18 +44,18 @@ Errc refused(Keyspace& keys, const Request& request) {
 
 TEST_CASE("each request that changes keys has the next revision, and one that changes none has not") {
   Keyspace keys;
-  CHECK(done(keys, put("a", "1")).revision == 1);
-  CHECK(done(keys, put("a", "2")).revision == 2);
-  CHECK(done(keys, erase({"x"})).revision == 2);
-  CHECK(done(keys, grant(7, 1000)).revision == 2);
+  CHECK(done(keys, put("a", "1")).revision == 2);
+  CHECK(done(keys, put("a", "2")).revision == 3);
+  CHECK(done(keys, erase({"x"})).revision == 3);
+  CHECK(done(keys, grant(7, 1000)).revision == 3);
   const auto a = keys.find("a");
-  CHECK(a->created == 1);
-  CHECK(a->modified == 2);
+  CHECK(a->created == 2);
+  CHECK(a->modified == 3);
   CHECK(a->version == 2);
   done(keys, erase({"a"}));
   CHECK(keys.find("a") == nullptr);
   done(keys, put("a", "3"));
-  CHECK(keys.find("a")->created == 4);
+  CHECK(keys.find("a")->created == 5);
   CHECK(keys.find("a")->version == 1);
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("a request happens as a whole or not at all") {
   request.then.emplace_back(Put{"b", "1", 99});
   CHECK(refused(keys, request) == Errc::not_found);
   CHECK(keys.size() == 0);
-  CHECK(keys.revision() == 0);
+  CHECK(keys.revision() == 1);
 }
 
 TEST_CASE("what a request cannot ask for is refused") {
@@ -103,7 +103,7 @@ TEST_CASE("what a request cannot ask for is refused") {
   done(keys, put("a", "1"));
   done(keys, put("b", "1"));
   CHECK(refused(keys, put("c", "1")) == Errc::limit);
-  CHECK(done(keys, put("a", "2")).revision == 3);
+  CHECK(done(keys, put("a", "2")).revision == 4);
 }
 
 TEST_CASE("compares choose what is done, and hold for a range when they hold for all its keys") {
@@ -122,12 +122,12 @@ TEST_CASE("compares choose what is done, and hold for a range when they hold for
   CHECK(holds({{"p/1"}, Target::value, Relation::equal, 0, "x"}));
   CHECK(holds({{"p/1"}, Target::value, Relation::less, 0, "y"}));
   CHECK(holds({range_of_prefix("p/"), Target::created, Relation::greater, 0}));
-  CHECK(!holds({range_of_prefix("p/"), Target::created, Relation::equal, 1}));
+  CHECK(!holds({range_of_prefix("p/"), Target::created, Relation::equal, 2}));
   CHECK(holds({{"q"}, Target::created, Relation::equal, 0}));
   CHECK(holds({range_of_prefix("q/"), Target::created, Relation::equal, 0}));
   CHECK(!holds({{"q"}, Target::value, Relation::equal, 0, ""}));
   CHECK(holds({{"p/1"}, Target::lease, Relation::equal, 0}));
-  CHECK(holds({{"p/2"}, Target::modified, Relation::equal, 2}));
+  CHECK(holds({{"p/2"}, Target::modified, Relation::equal, 3}));
 
   Request choice;
   choice.compares.push_back({{"q"}, Target::version, Relation::greater, 0});
@@ -156,7 +156,7 @@ TEST_CASE("a range finds what it spans, in the order asked for") {
   CHECK(found({.range = {end, end}, .sort_by = Range::SortBy::created}) == "b a c ca d ");
   CHECK(found({.range = {end, end}, .sort_by = Range::SortBy::created, .is_descending = true, .limit = 2}) ==
         "d ca ");
-  CHECK(found({.range = {end, end}, .most_created = 2}) == "a b ");
+  CHECK(found({.range = {end, end}, .most_created = 3}) == "a b ");
   CHECK(keys.range({.range = {end, end}, .limit = 2}).count == 5);
   CHECK(keys.range({.range = {end, end}, .counts_only = true}).found.empty());
   CHECK(range_of_prefix("\xff\xff").is_open_ended());
@@ -174,7 +174,7 @@ TEST_CASE("a lease that ends takes its keys along") {
   CHECK(keys.ended(Millis{1600}) == std::vector<LeaseId>{1});
   Request revoke;
   revoke.then.emplace_back(Revoke{1});
-  CHECK(done(keys, revoke).revision == 3);
+  CHECK(done(keys, revoke).revision == 4);
   CHECK(keys.size() == 0);
   CHECK(!keys.keep_alive(1, Millis{1600}));
   CHECK(!keys.next_end());
@@ -192,7 +192,7 @@ TEST_CASE("a key moves from lease to lease, and a lease that ends with its keys 
   second.then.emplace_back(Put{.key = "a", .value = {}, .lease = kGranted, .keeps_value = true});
   done(keys, second);
   CHECK(keys.find("a")->value == "x");
-  CHECK(keys.find("a")->created == 1);
+  CHECK(keys.find("a")->created == 2);
   CHECK(keys.find_lease(1) == nullptr);
   done(keys, erase({"a"}));
   CHECK(keys.leases().empty());
@@ -207,15 +207,15 @@ TEST_CASE("what was changed long ago is forgotten, whole revisions at a time, an
   two.then.emplace_back(Put{"c", "1"});
   done(keys, two);
   done(keys, put("a", "2"));
-  CHECK(keys.first_after(1) == 0U);
-  CHECK(keys.first_after(2) == 1U);
-  CHECK(keys.first_after(4) == 4U);
-  done(keys, put("a", "3"));
-  CHECK(keys.forgotten() == 1);
-  CHECK(!keys.first_after(1));
   CHECK(keys.first_after(2) == 0U);
-  done(keys, put("a", "4"));
+  CHECK(keys.first_after(3) == 1U);
+  CHECK(keys.first_after(5) == 4U);
+  done(keys, put("a", "3"));
   CHECK(keys.forgotten() == 2);
+  CHECK(!keys.first_after(2));
+  CHECK(keys.first_after(3) == 0U);
+  done(keys, put("a", "4"));
+  CHECK(keys.forgotten() == 3);
   CHECK(keys.history().size() == 3);
 }
 
