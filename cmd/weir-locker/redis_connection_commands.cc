@@ -144,7 +144,7 @@ void client(RedisSession& session, RedisArguments arguments) {
 
 void select(RedisSession& session, RedisArguments arguments) {
   const auto number = parse_redis_integer(arguments[1]);
-  if (!number) return session.reply.error("ERR invalid DB index");
+  if (!number) return session.reply.error(kNotANumber);
   if (*number != 0) return session.reply.error("ERR DB index is out of range: there is only 0 here");
   session.reply.ok();
 }
