@@ -61,7 +61,7 @@ aio::Task<Reply<EtcdGranted>> etcd_claim(EtcdCall& call, EtcdClaim claim) {
 
   aio::Scope keeping(engine.loop());
   if (is_own) keeping.spawn(keep_lease(engine, lease));
-  const auto granted = co_await engine.granted(key, call.deadline());
+  const auto granted = co_await engine.granted(key, created, call.deadline());
   co_await keeping.close();
   if (!granted) co_return std::unexpected(etcd_status(granted.error()));
   withdrawal.forgo();
