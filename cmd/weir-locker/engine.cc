@@ -13,6 +13,8 @@ namespace {
 
 // Beyond this the loop was not late but stopped: SIGSTOP, a suspended machine, a hypervisor's pause.
 constexpr Millis kAbsence{1000};
+// now() leaves out fractions: a lease may have begun so much later than is written of it.
+constexpr Millis kTick{1};
 
 int64_t wall_milliseconds() {
   return std::chrono::duration_cast<Millis>(WallTime::clock::now().time_since_epoch()).count();
@@ -150,7 +152,7 @@ Result<Engine::Committed> Engine::begin(const keyspace::Request& request, Cause 
     if (!response) return std::unexpected(std::move(response.error()));
     committed.response = std::move(*response);
   }
-  if (const auto end = keys_.next_end(); end && *end < next_look_) earlier_end_.set();
+  if (const auto end = next_end(); end && *end < next_look_) earlier_end_.set();
   if (!journal_) {
     if (!record_.empty()) publish(keys_.revision(), 0);
     return committed;
@@ -189,10 +191,12 @@ bool Engine::keep_alive(keyspace::LeaseId id) {
   return keys_.keep_alive(id, now());
 }
 
-aio::Task<Result<>> Engine::granted(std::string key, aio::Deadline deadline) {
+aio::Task<Result<>> Engine::granted(std::string key, keyspace::Revision created, aio::Deadline deadline) {
   for (;;) {
     const auto claim = keys_.find(key);
-    if (claim == nullptr) co_return fail(Errc::not_found, "the session has ended, and its claim with it");
+    // A later claim of the same session is another one: others may have come between.
+    if (claim == nullptr || claim->created != created)
+      co_return fail(Errc::not_found, "the session has ended, and its claim with it");
     if (locks_.is_granted(*claim)) break;
     if (is_ending_) co_return fail(Errc::unavailable, "the server is ending");
     const auto woken = co_await GrantWait(*this, key, deadline);
@@ -240,7 +244,7 @@ aio::Task<> Engine::publish_durable() {
 aio::Task<> Engine::end_leases() {
   for (;;) {
     const Millis began = now();
-    next_look_ = keys_.next_end().value_or(began + std::chrono::hours(1));
+    next_look_ = next_end().value_or(began + std::chrono::hours(1));
     earlier_end_.reset();
     if (next_look_ > began) {
       const auto woken = co_await earlier_end_.wait(loop_->in(next_look_ - began));
@@ -256,8 +260,14 @@ aio::Task<> Engine::end_leases() {
       restart_leases();
       continue;
     }
-    for (const keyspace::LeaseId id : keys_.ended(present)) end_lease(id);
+    for (const keyspace::LeaseId id : keys_.ended(present - kTick)) end_lease(id);
   }
+}
+
+std::optional<Millis> Engine::next_end() const {
+  const auto end = keys_.next_end();
+  if (!end) return std::nullopt;
+  return *end + kTick;
 }
 
 void Engine::restart_leases() {

@@ -53,11 +53,9 @@ class Arena:
         self.kinds = {}
 
     def clients(self):
-        self.cs = []
         kinds = [HttpClient] * 8 + [RedisClient] * 3 + [Observer]
-        self.cs= [kind(self.gate, self.server, self.history, self.resource, random.Random(self.rng.random()))
+        return [kind(self.gate, self.server, self.history, self.resource, random.Random(self.rng.random()))
                 for kind in kinds]
-        return self.cs
 
     async def run(self, crashes, seconds):
         began = now()
@@ -159,9 +157,6 @@ class Arena:
     async def terminate(self, seconds):
         await self.start()
         await self.burn(seconds)
-        self.gate.clear()
-        for c in self.cs:
-            if isinstance(c, RedisClient): c.line.close()
         self.server.process.send_signal(signal.SIGTERM)
         status = await self.server.ended(20)
         if status != 0:

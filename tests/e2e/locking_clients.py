@@ -175,8 +175,10 @@ class HttpClient(Client):
             self.give_up(claims)
         elif status == 409 and detail == WAITED and has_waited:
             for claim in claims:
+                # Who gives back what it waits for may be told this, too: so it has left, but perhaps not by this.
                 self.history.certain(claim.name, "claim", claim.id, claim.sent)
-                self.history.certain(claim.name, "remove", claim.id, claim.sent)
+                self.history.perhaps(claim.name, "remove", claim.id, claim.sent)
+                self.history.certain(claim.name, "gone", claim.id, claim.sent)
                 claim.was_removed = True
         elif status == 409 and detail.endswith("is claimed by this session already"):
             if len(claims) == 1:
