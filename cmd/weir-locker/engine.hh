@@ -63,9 +63,9 @@ class Engine {
   keyspace::LeaseId fresh_lease_id();
   keyspace::Millis now() const;
 
-  // Waits until the claim behind `key` is granted. Errors: not_found (it is gone: its session has ended),
-  // timed_out, cancelled.
-  aio::Task<Result<>> granted(std::string key, aio::Deadline deadline);
+  // Waits until the claim behind `key` that was made at this revision is granted. Errors: not_found (it is
+  // gone, and so is its session, or its session has given it back), timed_out, cancelled.
+  aio::Task<Result<>> granted(std::string key, keyspace::Revision created, aio::Deadline deadline);
 
   // The server drains: who waits for a grant gets Errc::unavailable, who waits for changes goes on without
   // any, who only listens is cancelled.
@@ -113,6 +113,7 @@ class Engine {
   aio::Task<> publish_durable();
   aio::Task<> end_leases();
   void end_lease(keyspace::LeaseId id);
+  std::optional<keyspace::Millis> next_end() const;
   void restart_leases();
   void snapshot_if_due();
 
@@ -131,6 +132,7 @@ class Engine {
   journal::Sequence sequence_ = 0;
   keyspace::Revision visible_ = 0;
   Cause cause_ = Cause::client;
+  std::string record_;  // of the request that is being carried out
   Happenings happenings_;
   aio::Event changed_;
   aio::Event earlier_end_;

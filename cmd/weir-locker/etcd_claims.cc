@@ -68,7 +68,7 @@ aio::Task<Attempt> attempt(Engine& engine, const EtcdClaim& claim, EtcdGranted& 
 
   aio::Scope keeping(engine.loop());
   if (is_own) keeping.spawn(keep_lease(engine, out.lease));
-  made.outcome = co_await engine.granted(out.key, deadline);
+  made.outcome = co_await engine.granted(out.key, out.created, deadline);
   co_await keeping.close();
   out.revision = engine.keys().revision();
   if (made.outcome) made.outcome = co_await engine.settle();
