@@ -13,6 +13,8 @@ namespace {
 
 // Beyond this the loop was not late but stopped: SIGSTOP, a suspended machine, a hypervisor's pause.
 constexpr Millis kAbsence{1000};
+// now() leaves out fractions: a lease may have begun so much later than is written of it.
+constexpr Millis kTick{1};
 
 int64_t wall_milliseconds() {
   return std::chrono::duration_cast<Millis>(WallTime::clock::now().time_since_epoch()).count();
@@ -68,6 +70,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineSettings& settings,
       [one = engine.get()](const lock::Happening& happening) { one->on_happening(happening); });
   engine->happenings_.listen_always([one = engine.get()](const Happening& happening) {
     if (happening.kind == lock::Happening::Kind::claimed) return;
+    if (one->waiting_.empty()) return;
     for (auto waiting = one->waiting_.find(happening.key); waiting != one->waiting_.end();
          waiting = one->waiting_.find(happening.key)) {
       waiting->second->wake();
@@ -134,33 +137,31 @@ void Engine::on_change(const keyspace::Change& change) {
 }
 
 void Engine::on_happening(const lock::Happening& happening) {
-  happenings_.add({journal_ ? sequence_ + 1 : 0, happening.kind, cause_, std::string(happening.name),
-                   happening.ticket, happening.claimant.key, happening.claimant.claim});
+  happenings_.add(journal_ ? sequence_ + 1 : 0, cause_, happening);
 }
 
 Result<Engine::Committed> Engine::begin(const keyspace::Request& request, Cause cause) {
   // Asked before anything changes: what was changed must be written.
   if (journal_ && journal_->pending().count > journal::Options{}.pending_limit.count / 2)
     return fail(Errc::unavailable, "the disk does not keep up");
-  std::string record;
   Committed committed;
   {
     const std::lock_guard lock(mutex_);
     cause_ = cause;
-    auto response = keys_.commit(request, now(), record);
+    auto response = keys_.commit(request, now(), record_);
     if (!response) return std::unexpected(std::move(response.error()));
     committed.response = std::move(*response);
   }
-  if (const auto end = keys_.next_end(); end && *end < next_look_) earlier_end_.set();
+  if (const auto end = next_end(); end && *end < next_look_) earlier_end_.set();
   if (!journal_) {
-    if (!record.empty()) publish(keys_.revision(), 0);
+    if (!record_.empty()) publish(keys_.revision(), 0);
     return committed;
   }
-  if (!record.empty()) {
-    const auto appended = journal_->append(record);
+  if (!record_.empty()) {
+    const auto appended = journal_->append(record_);
     if (!appended) return std::unexpected(appended.error());  // it has failed, and the process ends
     sequence_ = *appended;
-    bytes_since_snapshot_ += record.size();
+    bytes_since_snapshot_ += record_.size();
     snapshot_if_due();
     changed_.set();
   }
@@ -190,10 +191,12 @@ bool Engine::keep_alive(keyspace::LeaseId id) {
   return keys_.keep_alive(id, now());
 }
 
-aio::Task<Result<>> Engine::granted(std::string key, aio::Deadline deadline) {
+aio::Task<Result<>> Engine::granted(std::string key, keyspace::Revision created, aio::Deadline deadline) {
   for (;;) {
     const auto claim = keys_.find(key);
-    if (claim == nullptr) co_return fail(Errc::not_found, "the session has ended, and its claim with it");
+    // A later claim of the same session is another one: others may have come between.
+    if (claim == nullptr || claim->created != created)
+      co_return fail(Errc::not_found, "the session has ended, and its claim with it");
     if (locks_.is_granted(*claim)) break;
     if (is_ending_) co_return fail(Errc::unavailable, "the server is ending");
     const auto woken = co_await GrantWait(*this, key, deadline);
@@ -206,6 +209,8 @@ void Engine::end_waits() {
   is_ending_ = true;
   while (!waiting_.empty()) waiting_.begin()->second->wake();
   for (Watch* watch : watches_) watch->arrived_.set();
+  listeners_.cancel_all();
+  for (const auto& function : on_end_) function();
 }
 
 void Engine::publish(keyspace::Revision revision, journal::Sequence sequence) {
@@ -239,7 +244,7 @@ aio::Task<> Engine::publish_durable() {
 aio::Task<> Engine::end_leases() {
   for (;;) {
     const Millis began = now();
-    next_look_ = keys_.next_end().value_or(began + std::chrono::hours(1));
+    next_look_ = next_end().value_or(began + std::chrono::hours(1));
     earlier_end_.reset();
     if (next_look_ > began) {
       const auto woken = co_await earlier_end_.wait(loop_->in(next_look_ - began));
@@ -255,8 +260,14 @@ aio::Task<> Engine::end_leases() {
       restart_leases();
       continue;
     }
-    for (const keyspace::LeaseId id : keys_.ended(present)) end_lease(id);
+    for (const keyspace::LeaseId id : keys_.ended(present - kTick)) end_lease(id);
   }
+}
+
+std::optional<Millis> Engine::next_end() const {
+  const auto end = keys_.next_end();
+  if (!end) return std::nullopt;
+  return *end + kTick;
 }
 
 void Engine::restart_leases() {

@@ -6,6 +6,8 @@
 // then ends.
 #pragma once
 
+#include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "cmd/weir-locker/happenings.hh"
+#include "pkg/aio/idle_list.hh"
 #include "pkg/aio/scope.hh"
 #include "pkg/base/random.hh"
 #include "pkg/journal/durability.hh"
@@ -60,13 +63,29 @@ class Engine {
   keyspace::LeaseId fresh_lease_id();
   keyspace::Millis now() const;
 
-  // Waits until the claim behind `key` is granted. Errors: not_found (it is gone: its session has ended),
-  // timed_out, cancelled.
-  aio::Task<Result<>> granted(std::string key, aio::Deadline deadline);
+  // Waits until the claim behind `key` that was made at this revision is granted. Errors: not_found (it is
+  // gone, and so is its session, or its session has given it back), timed_out, cancelled.
+  aio::Task<Result<>> granted(std::string key, keyspace::Revision created, aio::Deadline deadline);
 
-  // The server drains: all who wait for a grant or for changes go on, with Errc::unavailable or without any.
+  // The server drains: who waits for a grant gets Errc::unavailable, who waits for changes goes on without
+  // any, who only listens is cancelled.
   void end_waits();
   bool is_ending() const { return is_ending_; }
+  // Tasks that wait for a client that has asked for nothing, or for what may never come.
+  aio::IdleList& listeners() { return listeners_; }
+  // Calls `function` when the server drains, as long as this lives.
+  class OnEnd {
+   public:
+    OnEnd(Engine& engine, std::function<void()> function)
+        : all_(engine.on_end_), place_(all_.insert(all_.end(), std::move(function))) {}
+    ~OnEnd() { all_.erase(place_); }
+    OnEnd(const OnEnd&) = delete;
+    OnEnd& operator=(const OnEnd&) = delete;
+
+   private:
+    std::list<std::function<void()>>& all_;
+    std::list<std::function<void()>>::iterator place_;
+  };
 
   // The loop's thread may look without asking; any other within inspect().
   const keyspace::Keyspace& keys() const { return keys_; }
@@ -94,6 +113,7 @@ class Engine {
   aio::Task<> publish_durable();
   aio::Task<> end_leases();
   void end_lease(keyspace::LeaseId id);
+  std::optional<keyspace::Millis> next_end() const;
   void restart_leases();
   void snapshot_if_due();
 
@@ -112,6 +132,7 @@ class Engine {
   journal::Sequence sequence_ = 0;
   keyspace::Revision visible_ = 0;
   Cause cause_ = Cause::client;
+  std::string record_;  // of the request that is being carried out
   Happenings happenings_;
   aio::Event changed_;
   aio::Event earlier_end_;
@@ -120,6 +141,8 @@ class Engine {
   std::unordered_multimap<std::string, GrantWait*> waiting_;
   std::vector<Watch*> watches_;
   bool is_ending_ = false;
+  aio::IdleList listeners_;
+  std::list<std::function<void()>> on_end_;
 };
 
 }  // namespace weir::locker

@@ -80,6 +80,8 @@ aio::Task<Status> observe(EtcdCall& call) {
   if (!read) co_return read.error();
   if (asked.name().empty()) co_return etcd::kEmptyKey.status();
   Engine& engine = call.engine();
+  aio::TaskContext& me = co_await aio::this_task();
+  const aio::IdleList::Mark mark(engine.listeners(), me);
   aio::Event changed;
   const keyspace::KeyRange range = lock::queue_range(asked.name());
   const Watch watch(engine, range, engine.keys().revision() + 1, changed);

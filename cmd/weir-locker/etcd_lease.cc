@@ -49,6 +49,8 @@ aio::Task<Reply<LeaseRevokeResponse>> revoke(EtcdCall& call, LeaseRevokeRequest 
 
 aio::Task<Status> keep_alive(EtcdCall& call) {
   Engine& engine = call.engine();
+  aio::TaskContext& me = co_await aio::this_task();
+  const aio::IdleList::Mark mark(engine.listeners(), me);
   LeaseKeepAliveRequest asked;
   for (;;) {
     const auto read = co_await call.read(asked);

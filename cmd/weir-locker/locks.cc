@@ -37,6 +37,8 @@ Result<Engine::Committed> take_again(Engine& engine, const Wanted& wanted, Held&
     const auto found = engine.keys().find(key);
     if (found == nullptr || !engine.locks().is_granted(*found))
       return fail(Errc::refused, article(name) + " is not held by this session");
+    if (held.token != 0 && held.token != found->created)
+      return fail(Errc::refused, article(name) + " was not taken together with the others");
     lock::Claim claim = lock::claim_of(found->value);
     ++claim.holds;
     held = {found->created, claim.holds};
@@ -57,11 +59,22 @@ Result<> check(const Engine& engine, const Wanted& wanted) {
   return {};
 }
 
-void withdraw(Engine& engine, const std::vector<std::string>& keys) {
+bool is_claim_of(const Engine& engine, const std::string& key, keyspace::Revision token) {
+  const auto found = engine.keys().find(key);
+  return found != nullptr && found->created == token;
+}
+
+// What is left of the claims that were made with this token. Whoever is told so may rely on it: an error
+// means that it is not known.
+aio::Task<Result<>> withdraw(Engine& engine, const std::vector<std::string>& keys, keyspace::Revision token) {
   Request request;
-  for (const std::string& key : keys) request.then.emplace_back(keyspace::Erase{{key}});
-  // It can only fail with the journal, and the process with it.
-  (void)engine.begin(request);
+  for (const std::string& key : keys) {
+    if (is_claim_of(engine, key, token)) request.then.emplace_back(keyspace::Erase{{key}});
+  }
+  if (request.then.empty()) co_return co_await engine.settle();
+  const auto begun = engine.begin(request);
+  if (!begun) co_return std::unexpected(begun.error());
+  co_return co_await engine.durable(begun->sequence);
 }
 
 }  // namespace
@@ -74,6 +87,7 @@ aio::Task<Result<Held>> acquire(Engine& engine, Wanted wanted) {
   Held held;
   bool all_free = true;
   bool all_claimed = true;
+  bool any_claimed = false;
   std::vector<std::string> keys;
   Request request;
   for (const std::string& name : wanted.names) {
@@ -82,12 +96,15 @@ aio::Task<Result<Held>> acquire(Engine& engine, Wanted wanted) {
     if (is_claimed && !wanted.again)
       co_return fail(Errc::refused, article(name) + " is claimed by this session already");
     all_claimed = all_claimed && is_claimed;
+    any_claimed = any_claimed || is_claimed;
     const auto free = is_free(engine, name, wanted.claim);
     if (!free) co_return std::unexpected(free.error());
     all_free = all_free && *free;
     request.then.emplace_back(keyspace::Put{keys.back(), to_value(wanted.claim), wanted.session});
   }
-  if (wanted.again && all_claimed) {
+  if (any_claimed && !all_claimed)
+    co_return fail(Errc::refused, "this session has claimed some of them already, and some not");
+  if (any_claimed) {
     const auto again = take_again(engine, wanted, held);
     if (!again) co_return std::unexpected(again.error());
     const auto kept = co_await engine.durable(again->sequence);
@@ -106,10 +123,16 @@ aio::Task<Result<Held>> acquire(Engine& engine, Wanted wanted) {
   Result<> outcome;
   if (all_free) outcome = co_await engine.durable(claimed->sequence);
   for (size_t i = 0; i < keys.size() && outcome && !all_free; ++i) {
-    outcome = co_await engine.granted(keys[i], deadline);
+    outcome = co_await engine.granted(keys[i], held.token, deadline);
+  }
+  // While the last one was waited for, the first may have been taken away.
+  for (const std::string& key : keys) {
+    if (outcome && !is_claim_of(engine, key, held.token))
+      outcome = fail(Errc::not_found, "the session has ended, and its claim with it");
   }
   if (outcome) co_return held;
-  withdraw(engine, keys);
+  const auto withdrawn = co_await withdraw(engine, keys, held.token);
+  if (!withdrawn) co_return std::unexpected(withdrawn.error());
   co_return std::unexpected(outcome.error());
 }
 

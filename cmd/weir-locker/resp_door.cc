@@ -74,6 +74,13 @@ aio::Task<bool> send_replies(Connection& c) {
   co_return sent && !c.session.is_over;
 }
 
+aio::Task<bool> next_command(Connection& c, aio::Deadline deadline) {
+  if (c.engine.is_ending()) co_return false;
+  aio::TaskContext& me = co_await aio::this_task();
+  const aio::IdleList::Mark mark(c.engine.listeners(), me);
+  co_return co_await c.stream.more(deadline);
+}
+
 aio::Task<> serve(Connection& c) {
   aio::Deadline deadline = c.in(c.settings.idle_timeout);
   bool is_within = false;  // a command
@@ -94,7 +101,11 @@ aio::Task<> serve(Connection& c) {
     const bool was_within = std::exchange(is_within, !c.stream.text().empty());
     if (!is_within) deadline = c.in(c.settings.idle_timeout);
     if (is_within && (!was_within || done > 0)) deadline = c.in(c.settings.command_timeout);
-    const bool has_more = co_await c.stream.more(deadline);
+    bool has_more = false;
+    if (is_within)
+      has_more = co_await c.stream.more(deadline);
+    else
+      has_more = co_await next_command(c, deadline);
     if (!has_more) break;
   }
 }

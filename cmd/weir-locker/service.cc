@@ -177,27 +177,31 @@ aio::Task<> Service::sample_rates() {
 }
 
 std::vector<daemon::ApiRoute> Service::api_routes() {
-  return {{http::Method::delete_, "/locks/{name}/{token}",
-           "Takes a lock from who holds it, or waits for it, with this token; a \"/\" in its name is %2F.",
-           [this](daemon::ApiRequest& request) { return force_release(request); }}};
+  return {
+      {http::Method::post, "/release",
+       "Takes a lock from who holds it, or waits for it, with this token: {\"lock\", \"token\", \"reason\"}.",
+       [this](daemon::ApiRequest& request) { return force_release(request); }}};
 }
 
 daemon::ApiResponse Service::force_release(daemon::ApiRequest& request) {
-  const auto reason = request.body.string("reason");
+  const std::string name = request.body.string("lock").value_or("");
+  const auto token = request.body.integer("token", 1, INT64_MAX);
+  const std::string reason = request.body.string("reason").value_or("");
+  request.body.require("lock");
+  request.body.require("token");
   if (!request.body.is_fine()) return request.body.refusal();
-  const std::string& name = request.parameter("name");
-  const auto token = parse_uint(request.parameter("token"));
-  const bool exists = token && engine_->inspect([&](const keyspace::Keyspace&, const lock::Index& locks) {
+  const auto revision = static_cast<keyspace::Revision>(*token);
+  const bool exists = engine_->inspect([&](const keyspace::Keyspace&, const lock::Index& locks) {
     const lock::Queue* const queue = locks.find(name);
-    return queue != nullptr && queue->find_token(static_cast<keyspace::Revision>(*token)) != nullptr;
+    return queue != nullptr && queue->find_token(revision) != nullptr;
   });
   if (!exists) return daemon::ApiResponse::problem(404, "there is no claim on this lock with this token");
-  worker_->loop().post([this, name, token = static_cast<keyspace::Revision>(*token)] {
-    (void)locker::force_release(*engine_, name, token);  // else it has been given back in the meantime
+  worker_->loop().post([this, name, revision] {
+    (void)locker::force_release(*engine_, name, revision);  // else it has been given back in the meantime
   });
-  return {.status = 202,
-          .done = "lock " + name + " taken from token " + std::to_string(*token) +
-                  (reason ? ": " + *reason : std::string())};
+  std::string done = "lock " + name + " taken from token " + std::to_string(*token);
+  if (!reason.empty()) done += ": " + reason;
+  return {.status = 202, .done = std::move(done)};
 }
 
 void Service::reopen_files() {

@@ -38,7 +38,7 @@ Result<std::vector<keyspace::Change>> Watch::take() {
 
 aio::Event::Wait Watch::arrival(aio::Deadline deadline) {
   arrived_.reset();
-  if (next_ <= engine_.visible() || engine_.is_ending()) arrived_.set();
+  if (next_ <= engine_.visible()) arrived_.set();
   return arrived_.wait(deadline);
 }
 

@@ -10,7 +10,7 @@ import time
 import harness
 from certificates import Authority
 from harness import free_port, until
-from locking import LOCK, Case
+from locking_commands import LOCK, Case
 from raw_http import PATIENCE
 from upgrading import is_alive
 

@@ -1,90 +1,113 @@
-"""What tests of weir-locker and weir-lock share."""
+"""What the tests of weir-locker share: the daemon on free ports, and its HTTP door spoken to from Python."""
 
 import json
 import os
-import subprocess
+import urllib.parse
 
 import harness
-from harness import BUILD, Daemon, Process, until
-from raw_http import PATIENCE, ask
+from harness import Connection
 
-LOCKER = os.path.join(BUILD, "cmd/weir-locker")
-LOCK = os.path.join(BUILD, "cmd/weir-lock")
+LOCKER = os.path.join(harness.BUILD, "cmd/weir-locker")
+HOST = "127.0.0.1:7420"
 
 CONFIG = """
 store = "{store}"
 {top}
 [server]
-listen = ["{listen}"]
+listen = ["127.0.0.1:{port}"]
 [admin]
 listen = ["127.0.0.1:0"]
-{more}
+[redis]
+listen = ["127.0.0.1:{redis}"]
+{redis_keys}
+[etcd]
+listen = ["127.0.0.1:{etcd}"]
+[http]
+{http}
+{extra}
 """
 
 
-class Locker(Daemon):
+class Locker(harness.Daemon):
     program = LOCKER
 
     @property
-    def url(self):
-        address = next(iter(self.listening().values()))
-        return address if address.startswith("unix:") else "http://" + address
+    def port(self):
+        return next(port for name, port in self.ports.items() if name not in ("redis", "etcd"))
 
-    def api(self, method, path, body=None, port=None):
-        """One request to the HTTP door; what it answers, from JSON."""
-        fields = [("Content-Type", "application/json")]
-        sent = None if body is None else json.dumps(body).encode()
-        answer = ask(port or self.port, method, path, fields, sent, host="127.0.0.1")
-        return answer.status, json.loads(answer.body)
+    @property
+    def redis_port(self):
+        return self.ports["redis"]
 
-    def lock(self, name):
-        return self.api("GET", "/v1/locks/" + name)[1]
+    @property
+    def etcd_port(self):
+        return self.ports["etcd"]
+
+
+def config(store="memory", port=0, redis=0, etcd=0, top="", http="", redis_keys="", extra=""):
+    return CONFIG.format(store=store, port=port, redis=redis, etcd=etcd, top=top, http=http, redis_keys=redis_keys,
+                         extra=extra)
+
+
+class Door:
+    """The HTTP door over one connection, which is made anew when the server has closed it."""
+
+    def __init__(self, port, token=None):
+        self.port = port
+        self.fields = [("Content-Type", "application/json")]
+        if token is not None:
+            self.fields.append(("Authorization", "Bearer " + token))
+        self.connection = None
+
+    def ask(self, method, path, body=None, **query):
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        text = None if body is None else json.dumps(body).encode()
+        if self.connection is None:
+            self.connection = Connection(self.port)
+        try:
+            answer = self.connection.ask(method, "/v1" + path, fields=self.fields, body=text, host=HOST)
+        except BaseException:
+            self.close()
+            raise
+        if answer["Connection"] == "close":
+            self.close()
+        return answer.status, json.loads(answer.body) if answer.body else None
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def session(self, ttl="30s", **more):
+        status, made = self.ask("POST", "/sessions", {"ttl": ttl, **more})
+        assert status == 201, made
+        return made["session"]
+
+    def acquire(self, name, **body):
+        return self.ask("POST", "/locks/" + urllib.parse.quote(name), body)
+
+    def release(self, name, session):
+        return self.ask("DELETE", "/locks/" + urllib.parse.quote(name), session=session)
+
+    def show(self, name):
+        status, lock = self.ask("GET", "/locks/" + urllib.parse.quote(name))
+        assert status == 200, lock
+        return lock
 
     def holders(self, name):
-        return self.lock(name)["holders"]
+        return [holder["session"] for holder in self.show(name)["holders"]]
 
     def waiters(self, name):
-        return self.lock(name)["waiters"]
-
-    def wait_for_holder(self, name):
-        return until(lambda: self.holders(name), f"somebody to hold {name}")[0]
-
-    def wait_for_waiter(self, name, count=1):
-        return until(lambda: len(self.waiters(name)) >= count and self.waiters(name), f"{count} to wait for {name}")
-
-    def wait_until_free(self, name):
-        until(lambda: not self.holders(name), f"{name} to be free")
-
-    def force(self, name, token):
-        return self.api("DELETE", f"/api/locks/{name}/{token}", {}, self.admin_port)
+        return [waiter["session"] for waiter in self.show(name)["waiters"]]
 
 
 class Case(harness.Case):
-    def locker(self, store="memory", listen="127.0.0.1:0", top="", more="", **started):
-        return self._daemon(Locker, CONFIG.format(store=store, listen=listen, top=top, more=more), started)
+    def locker(self, **more):
+        """A weir-locker with these parts of a config."""
+        return self._daemon(Locker, config(**more), {})
 
-    def environment(self, locker, **variables):
-        return {"WEIR_LOCK_SERVER": locker if isinstance(locker, str) else locker.url, **variables}
-
-    def weir_lock(self, locker, *arguments, env=None, **more):
-        """Runs weir-lock to its end."""
-        return subprocess.run([LOCK, *arguments], capture_output=True, text=True, timeout=PATIENCE, cwd=self.directory,
-                              env={**os.environ, **self.environment(locker), **(env or {})}, **more)
-
-    def start_lock(self, locker, *arguments, env=None, **more):
-        """Starts it; it is ended with the test."""
-        return self.keep(Process([LOCK, *arguments], self.directory,
-                                 env={**self.environment(locker), **(env or {})}, **more))
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def wait_for_text(self, name):
-        """What a command has written into a file, once there is a whole line."""
-        def text():
-            try:
-                with open(self.path(name), encoding="utf-8") as file:
-                    return file.read()
-            except FileNotFoundError:
-                return ""
-        return until(lambda: text().endswith("\n") and text(), f"a line in {name}").strip()
+    def door(self, locker, **more):
+        door = Door(locker.port, **more)
+        self.addCleanup(door.close)
+        return door
