@@ -10,24 +10,19 @@ import concurrent.futures
 import multiprocessing
 import os
 import random
-import shutil
 import signal
-import subprocess
 import tempfile
 import time
 import traceback
 
 import harness
-from locking_storm import FAKETIME, HttpLine, Lost, NotSent, Server, faked_clock, set_clock
+from locking_storm import FAKETIME, STRACE, HttpLine, Lost, NotSent, Server, faked_clock, set_clock
 from locking_clients import NAMES, HttpClient, Observer, RedisClient
 from locking_history import History, Resource, now
 
-IS_SANITIZED = os.environ.get("WEIR_SANITIZE", "") not in ("", "OFF")
 CRASHES = int(os.environ.get("WEIR_FIRE_CRASHES", 210))
 SECONDS = float(os.environ.get("WEIR_FIRE_SECONDS", 150))
 SEED = int(os.environ.get("WEIR_FIRE_SEED", 0)) or harness.commit_number()
-STRACE = None if IS_SANITIZED else shutil.which("strace")
-CLOCK = None if IS_SANITIZED else FAKETIME
 FAILED = 70  # the exit status after the disk has failed
 
 SYSTEM_CALLS = ["fdatasync", "pwritev", "fallocate", "ftruncate", "rename,renameat,renameat2", "unlink,unlinkat", "fsync"]
@@ -94,7 +89,7 @@ class Arena:
 
     async def start(self, before=(), may_fail=False):
         env = {}
-        if CLOCK and not before and self.rng.random() < 0.4:
+        if FAKETIME and not before and self.rng.random() < 0.4:
             self.jump()
             env = faked_clock(self.clock)
         spawned = now()
@@ -129,7 +124,7 @@ class Arena:
         ends = now() + seconds
         while now() < ends:
             await asyncio.sleep(min(0.1, max(0, ends - now())))
-            if CLOCK and self.rng.random() < 0.5:
+            if FAKETIME and self.rng.random() < 0.5:
                 self.jump()
         if not self.server.is_running():
             self.history.wrong(f"the server has ended by itself, {self.server.process.returncode}:\n{self.server.complaints()}")
@@ -238,7 +233,7 @@ def fight(number, seed, durability, crashes, seconds):
 class UnderFire(harness.Case):
     def test_history_makes_sense(self):
         print(f"seed {SEED}; again with WEIR_FIRE_SEED={SEED}")
-        for what, there in (("strace", STRACE), ("libfaketime", CLOCK)):
+        for what, there in (("strace", STRACE), ("libfaketime", FAKETIME)):
             if not there:
                 print(f"LEFT OUT: what needs {what}, which is not there or does not go with sanitizers")
         arenas = ["disk", "page_cache", "disk"]
