@@ -70,6 +70,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineSettings& settings,
       [one = engine.get()](const lock::Happening& happening) { one->on_happening(happening); });
   engine->happenings_.listen_always([one = engine.get()](const Happening& happening) {
     if (happening.kind == lock::Happening::Kind::claimed) return;
+    if (one->waiting_.empty()) return;
     for (auto waiting = one->waiting_.find(happening.key); waiting != one->waiting_.end();
          waiting = one->waiting_.find(happening.key)) {
       waiting->second->wake();
@@ -136,33 +137,31 @@ void Engine::on_change(const keyspace::Change& change) {
 }
 
 void Engine::on_happening(const lock::Happening& happening) {
-  happenings_.add({journal_ ? sequence_ + 1 : 0, happening.kind, cause_, std::string(happening.name),
-                   happening.ticket, happening.claimant.key, happening.claimant.claim});
+  happenings_.add(journal_ ? sequence_ + 1 : 0, cause_, happening);
 }
 
 Result<Engine::Committed> Engine::begin(const keyspace::Request& request, Cause cause) {
   // Asked before anything changes: what was changed must be written.
   if (journal_ && journal_->pending().count > journal::Options{}.pending_limit.count / 2)
     return fail(Errc::unavailable, "the disk does not keep up");
-  std::string record;
   Committed committed;
   {
     const std::lock_guard lock(mutex_);
     cause_ = cause;
-    auto response = keys_.commit(request, now(), record);
+    auto response = keys_.commit(request, now(), record_);
     if (!response) return std::unexpected(std::move(response.error()));
     committed.response = std::move(*response);
   }
   if (const auto end = next_end(); end && *end < next_look_) earlier_end_.set();
   if (!journal_) {
-    if (!record.empty()) publish(keys_.revision(), 0);
+    if (!record_.empty()) publish(keys_.revision(), 0);
     return committed;
   }
-  if (!record.empty()) {
-    const auto appended = journal_->append(record);
+  if (!record_.empty()) {
+    const auto appended = journal_->append(record_);
     if (!appended) return std::unexpected(appended.error());  // it has failed, and the process ends
     sequence_ = *appended;
-    bytes_since_snapshot_ += record.size();
+    bytes_since_snapshot_ += record_.size();
     snapshot_if_due();
     changed_.set();
   }

@@ -132,6 +132,7 @@ class Engine {
   journal::Sequence sequence_ = 0;
   keyspace::Revision visible_ = 0;
   Cause cause_ = Cause::client;
+  std::string record_;  // of the request that is being carried out
   Happenings happenings_;
   aio::Event changed_;
   aio::Event earlier_end_;

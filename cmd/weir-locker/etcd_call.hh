@@ -31,6 +31,8 @@ class EtcdCall {
   const EtcdSettings& settings() const { return connection_.settings; }
   EtcdConnection& connection() const { return connection_; }
   aio::Deadline deadline() const { return deadline_; }  // the client's
+  // How the client calls us.
+  std::string_view scheme() const { return stream_.scheme; }
   std::string_view authority() const { return stream_.head.host; }
 
   // The client's next message; false: it has said all.

@@ -39,33 +39,58 @@ class Withdrawal {
   keyspace::Revision created_;
 };
 
+// Whether a new claim was made, and how it ended.
+struct Attempt {
+  bool is_new = false;
+  Result<> outcome = {};
+};
+
+aio::Task<Attempt> attempt(Engine& engine, const EtcdClaim& claim, EtcdGranted& out, aio::Deadline deadline) {
+  const bool is_own = claim.lease == 0;
+  out.lease = is_own ? engine.fresh_lease_id() : claim.lease;
+  out.key = lock::key_of(claim.name, out.lease);
+  const auto present = engine.keys().find(out.key);
+  keyspace::Request request;
+  if (is_own) {
+    request.then.emplace_back(keyspace::Grant{.id = out.lease, .ttl = kOwnTtl, .ends_with_keys = true});
+  }
+  if (present == nullptr || (claim.value && *claim.value != present->value)) {
+    request.then.emplace_back(keyspace::Put{out.key, claim.value.value_or(""), out.lease});
+  }
+  Attempt made{.is_new = present == nullptr};
+  const auto claimed = engine.begin(request);
+  if (!claimed) {
+    made.outcome = std::unexpected(claimed.error());
+    co_return made;
+  }
+  out.created = engine.keys().find(out.key)->created;
+  Withdrawal withdrawal(engine, out.key, made.is_new ? out.created : 0);
+
+  aio::Scope keeping(engine.loop());
+  if (is_own) keeping.spawn(keep_lease(engine, out.lease));
+  made.outcome = co_await engine.granted(out.key, out.created, deadline);
+  co_await keeping.close();
+  if (made.outcome) withdrawal.forgo();
+  co_return made;
+}
+
 }  // namespace
 
 aio::Task<Reply<EtcdGranted>> etcd_claim(EtcdCall& call, EtcdClaim claim) {
   Engine& engine = call.engine();
   if (claim.name.empty()) co_return etcd::kEmptyKey();
   if (claim.lease < 0) co_return etcd::kLeaseNotFound();
-  keyspace::Request request;
-  const bool is_own = claim.lease == 0;
-  const keyspace::LeaseId lease = is_own ? engine.fresh_lease_id() : claim.lease;
-  const std::string key = lock::key_of(claim.name, lease);
-  const auto present = engine.keys().find(key);
-  if (is_own) request.then.emplace_back(keyspace::Grant{.id = lease, .ttl = kOwnTtl, .ends_with_keys = true});
-  if (present == nullptr || (claim.value && *claim.value != present->value)) {
-    request.then.emplace_back(keyspace::Put{key, claim.value.value_or(""), lease});
+  EtcdGranted granted;
+  for (;;) {
+    auto made = co_await attempt(engine, claim, granted, call.deadline());
+    if (made.outcome) break;
+    // It was the claim of another call for this lease, which its client has given up: then it is made anew.
+    const bool was_withdrawn = !made.is_new && made.outcome.error().code == Errc::not_found &&
+                               engine.keys().find_lease(claim.lease) != nullptr;
+    if (!was_withdrawn) co_return std::unexpected(etcd_status(made.outcome.error()));
   }
-  const auto claimed = engine.begin(request);
-  if (!claimed) co_return std::unexpected(etcd_status(claimed.error()));
-  const keyspace::Revision created = engine.keys().find(key)->created;
-  Withdrawal withdrawal(engine, key, present == nullptr ? created : 0);
-
-  aio::Scope keeping(engine.loop());
-  if (is_own) keeping.spawn(keep_lease(engine, lease));
-  const auto granted = co_await engine.granted(key, created, call.deadline());
-  co_await keeping.close();
-  if (!granted) co_return std::unexpected(etcd_status(granted.error()));
-  withdrawal.forgo();
-  co_return EtcdGranted{key, created, lease, engine.visible()};
+  granted.revision = engine.visible();
+  co_return granted;
 }
 
 }  // namespace weir::locker

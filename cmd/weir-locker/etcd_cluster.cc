@@ -18,8 +18,10 @@ aio::Task<Reply<MemberListResponse>> member_list(EtcdCall& call, MemberListReque
   Member* const member = response.add_members();
   member->set_id(kEtcdMember);
   member->set_name("weir-locker");
-  // As the client calls us: how else it may, only its side knows.
-  if (!call.authority().empty()) member->add_clienturls("http://" + std::string(call.authority()));
+  // As the client calls us: how else it may, only its side knows. Some have a URL as our name already.
+  std::string url(call.authority());
+  if (!url.contains("://")) url = std::string(call.scheme()) + "://" + url;
+  member->add_clienturls(std::move(url));
   co_return response;
 }
 

@@ -82,6 +82,7 @@ aio::Task<> serve_etcd(Engine& engine, aio::Stream stream, const EtcdSettings& s
   EtcdConnection connection{engine, settings};
   http::H2Settings h2;
   h2.max_concurrent_streams = settings.streams;
+  h2.head.any_host = true;
   http::H2ServerSession* serving = nullptr;
   http::H2ServerSession session(engine.loop(), stream, h2, [&](http::H2ServerStreamPtr request) {
     serving->scope().spawn(serve_call(connection, std::move(request)));

@@ -248,9 +248,12 @@ aio::Task<Reply<TxnResponse>> do_txn(EtcdCall& call, TxnRequest asked) {
   auto response = with_header<TxnResponse>(done->revision);
   response.set_succeeded(done->held);
   const auto& operations = done->held ? asked.success() : asked.failure();
+  Revision revision = present;  // as each operation found or made it
   for (int i = 0; i < operations.size(); ++i) {
     const keyspace::Outcome& outcome = done->outcomes[static_cast<size_t>(i)];
-    show(outcome, operations[i], done->revision, response.add_responses());
+    const bool has_erased = operations[i].has_request_delete_range() && outcome.count > 0;
+    if (operations[i].has_request_put() || has_erased) revision = done->revision;
+    show(outcome, operations[i], revision, response.add_responses());
   }
   co_return response;
 }

@@ -12,7 +12,8 @@ using namespace v3lockpb;
 namespace {
 
 aio::Task<Reply<LockResponse>> lock(EtcdCall& call, LockRequest asked) {
-  auto granted = co_await etcd_claim(call, {.name = asked.name(), .lease = asked.lease()});
+  EtcdClaim claim{.name = asked.name(), .lease = asked.lease()};
+  auto granted = co_await etcd_claim(call, std::move(claim));
   if (!granted) co_return std::unexpected(std::move(granted.error()));
   auto response = with_header<LockResponse>(granted->revision);
   response.set_key(granted->key);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <string>
+#include <vector>
 
 #include "pkg/journal/format.hh"
 #include "pkg/lock/index.hh"
@@ -16,7 +17,7 @@ enum class Cause : uint8_t { client, expired, forced };
 
 struct Happening {
   journal::Sequence sequence = 0;  // it may be told when this is durable
-  lock::Happening::Kind kind;
+  lock::Happening::Kind kind = lock::Happening::Kind::claimed;
   Cause cause = Cause::client;
   std::string name;
   lock::Ticket ticket;
@@ -28,13 +29,23 @@ class Happenings {
  public:
   using Listener = std::function<void(const Happening&)>;
 
-  void add(Happening happening) { untold_.push_back(std::move(happening)); }
+  void add(journal::Sequence sequence, Cause cause, const lock::Happening& happening) {
+    Happening& kept = untold_.emplace_back(take_spare());
+    kept.sequence = sequence;
+    kept.kind = happening.kind;
+    kept.cause = cause;
+    kept.name = happening.name;
+    kept.ticket = happening.ticket;
+    kept.key = happening.claimant.key;
+    kept.claim = happening.claimant.claim;
+  }
   // Tells all up to `durable`, in order.
   void tell(journal::Sequence durable) {
     while (!untold_.empty() && untold_.front().sequence <= durable) {
-      const Happening happening = std::move(untold_.front());
+      Happening happening = std::move(untold_.front());
       untold_.pop_front();
       for (const Listener& listener : listeners_) listener(happening);
+      if (spare_.size() < kMostSpare) spare_.push_back(std::move(happening));
     }
   }
 
@@ -55,7 +66,17 @@ class Happenings {
   void listen_always(Listener listener) { listeners_.push_back(std::move(listener)); }
 
  private:
+  static constexpr size_t kMostSpare = 64;
+
+  Happening take_spare() {
+    if (spare_.empty()) return {};
+    Happening spare = std::move(spare_.back());
+    spare_.pop_back();
+    return spare;
+  }
+
   std::deque<Happening> untold_;
+  std::vector<Happening> spare_;  // for the memory of their texts
   std::list<Listener> listeners_;
 };
 

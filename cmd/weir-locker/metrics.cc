@@ -52,7 +52,7 @@ void Metrics::register_state(metrics::Registry& registry, const Engine& engine) 
   gauge("weir_locker_sessions", "Sessions, leases of Redis and etcd clients among them.",
         [](const Keys& keys, const Locks&) { return keys.leases().size(); });
   gauge("weir_locker_locks", "Locks that somebody holds.",
-        [](const Keys&, const Locks& locks) { return locks.queues().size(); });
+        [](const Keys&, const Locks& locks) { return locks.size(); });
   gauge("weir_locker_revision", "The last change's number: the greatest fencing token so far.",
         [](const Keys& keys, const Locks&) { return keys.revision(); });
   if (engine.journal() == nullptr) return;

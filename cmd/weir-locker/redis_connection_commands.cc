@@ -144,7 +144,7 @@ void client(RedisSession& session, RedisArguments arguments) {
 
 void select(RedisSession& session, RedisArguments arguments) {
   const auto number = parse_redis_integer(arguments[1]);
-  if (!number) return session.reply.error("ERR invalid DB index");
+  if (!number) return session.reply.error(kNotANumber);
   if (*number != 0) return session.reply.error("ERR DB index is out of range: there is only 0 here");
   session.reply.ok();
 }
@@ -176,7 +176,7 @@ std::vector<InfoSection> info_sections(const RedisSession& session) {
       {"Persistence", "loading:0\r\n"},
       {"Replication", "role:master\r\nconnected_slaves:0\r\n"},
       {"Cluster", "cluster_enabled:0\r\n"},
-      {"Locks", "held_or_waited_for:" + std::to_string(session.engine.locks().queues().size()) + "\r\n"},
+      {"Locks", "held_or_waited_for:" + std::to_string(session.engine.locks().size()) + "\r\n"},
   };
 }
 

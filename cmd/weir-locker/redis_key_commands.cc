@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kNoEnd =
     "ERR a lock needs an end, or it outlives a client that dies: add PX milliseconds, as in "
     "SET name value NX PX 30000";
-constexpr std::string_view kBadTime = "ERR invalid expire time in '";
+constexpr std::string_view kBadTime = "ERR invalid expire time in 'set' command";
 
 Millis wall_now() {
   return std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch());
@@ -35,9 +35,9 @@ bool refuse(RedisSession& session, std::string_view text) {
 // EX, PX, EXAT and PXAT: a time of the next argument.
 bool take_time(RedisSession& session, std::string_view option, std::string_view value, SetOptions& options) {
   const bool is_absolute = option.size() == 4;
+  if (!parse_redis_integer(value)) return refuse(session, kNotANumber);
   const auto time = parse_redis_time(value, ascii_lower(option[0]) == 'e');
-  if (!time) return refuse(session, kNotANumber);
-  if (*time <= Millis{0}) return refuse(session, std::string(kBadTime) + "set' command");
+  if (!time || *time <= Millis{0}) return refuse(session, kBadTime);
   options.ttl = is_absolute ? *time - wall_now() : *time;
   return true;
 }

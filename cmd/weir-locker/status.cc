@@ -47,7 +47,8 @@ Group group_of(const std::string& name, const lock::Queue& queue, const keyspace
   if (waiters > 0) group.detail = std::to_string(waiters) + " waiting";
   for (const auto& [ticket, claimant] : queue.claimants()) {
     if (group.rows.size() == kMostClaimants) break;
-    const keyspace::Lease* const lease = keys.find_lease(ticket.lease);
+    const auto key = keys.find(claimant.key);  // a Redis client's is kept by ever new leases
+    const keyspace::Lease* const lease = key ? keys.find_lease(key->lease) : nullptr;
     const double left = lease ? static_cast<double>((lease->ends - now).count()) / 1000 : 0;
     group.rows.push_back({state_of(claimant), Cell(say_holder(claimant.claim)),
                           Cell::number(static_cast<uint64_t>(ticket.token)),
@@ -70,7 +71,7 @@ void Service::add_status(daemon::StatusPage& page) {
       waiters += queue.claimants().size() - queue.granted();
       if (groups.size() < kMostLocks) groups.push_back(group_of(name, queue, keys, now, wall));
     }
-    page.figure("Locks held", daemon::with_separators(locks.queues().size()),
+    page.figure("Locks held", daemon::with_separators(locks.size()),
                 daemon::with_separators(waiters) + " waiting");
     page.figure("Grants", daemon::human_rate(grant_rate_.rate()),
                 daemon::with_separators(metrics_.granted()) + " in all", grant_rate_.points());
@@ -78,7 +79,7 @@ void Service::add_status(daemon::StatusPage& page) {
     page.figure("Sessions", daemon::with_separators(keys.leases().size()));
     page.figure("Last token", daemon::with_separators(static_cast<uint64_t>(keys.revision())),
                 engine_->journal() != nullptr ? "kept in the journal" : "in memory only");
-    page.groups(locks.queues().size() > kMostLocks ? "The first 200 locks" : "Locks",
+    page.groups(locks.size() > kMostLocks ? "The first 200 locks" : "Locks",
                 {"State", "Who", "Token", "Since", "Session", "Time left"}, groups);
   });
 }

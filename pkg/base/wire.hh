@@ -23,8 +23,10 @@ class WireWriter {
   }
 
  private:
-  WireWriter& number(uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) out_ += static_cast<char>(value >> (8 * i));
+  WireWriter& number(uint64_t value, size_t bytes) {
+    char lowest_first[8];
+    for (int i = 0; i < 8; ++i) lowest_first[i] = static_cast<char>(value >> (8 * i));
+    out_.append(lowest_first, bytes);
     return *this;
   }
   std::string& out_;

@@ -206,7 +206,7 @@ void H2FieldReader::read_host(RequestHead& out) {
     return malformed("Host differs from the authority");
   if (!authority_ && !host_) return refuse({400, "no Host"});
   out.host = host_ ? *host_ : *authority_;
-  if (!is_host(out.host)) refuse({400, "a malformed Host"});
+  if (!limits_.any_host && !is_host(out.host)) refuse({400, "a malformed Host"});
   if (!host_) fields_->add({"host", out.host, FieldId::host});
 }
 

@@ -37,6 +37,7 @@ Result<Response> Keyspace::commit(const Request& request, Millis now, std::strin
 
   record_ = &record;
   LeaseId granted = 0;
+  response.outcomes.reserve(operations.size());
   for (const Operation& operation : operations) {
     Outcome& outcome = response.outcomes.emplace_back();
     std::visit(Overloaded{[&](const Range& query) { outcome = range(query); },
@@ -49,7 +50,9 @@ Result<Response> Keyspace::commit(const Request& request, Millis now, std::strin
                                                         : one.lease);
                           },
                           [&](const Erase& one) {
-                            outcome = range({.range = one.range});
+                            for_each(one.range,
+                                     [&](const KeyValuePtr& key) { outcome.found.push_back(key); });
+                            outcome.count = outcome.found.size();
                             for (const KeyValuePtr& gone : outcome.found) erase(gone->key);
                           },
                           [&](const Grant& one) {
@@ -82,11 +85,11 @@ void Keyspace::put(const std::string& key, std::string value, LeaseId lease) {
 }
 
 void Keyspace::erase(const std::string& key) {
-  const auto found = keys_.find(key);
-  if (found == keys_.end()) return;
+  const KeyValuePtr* const found = keys_.find(key);
+  if (found == nullptr) return;
   if (record_ != nullptr) RecordWriter(*record_).erase(key);
-  const KeyValuePtr before = found->second;
-  keys_.erase(found);
+  const KeyValuePtr before = *found;
+  keys_.erase(key);
   announce({std::make_shared<KeyValue>(KeyValue{.key = before->key, .modified = revision_ + 1}), before});
   if (before->lease != 0) detach(before->lease, before->key);
 }
@@ -100,25 +103,26 @@ void Keyspace::detach(LeaseId id, const std::string& key) {
 
 // A lease that ends with its keys does so when the request has: it may have got others in the meantime.
 void Keyspace::end_emptied() {
-  for (const LeaseId id : std::exchange(emptied_, {})) {
+  for (const LeaseId id : emptied_) {
     const auto found = leases_.find(id);
     if (found == leases_.end() || !found->second.keys.empty()) continue;
-    ends_.erase({found->second.ends, id});
+    ends_.erase(found->second.place);
     leases_.erase(found);
   }
+  emptied_.clear();
 }
 
 void Keyspace::grant(LeaseId id, Millis ttl, bool ends_with_keys, std::string note, Millis now) {
   if (record_ != nullptr) RecordWriter(*record_).grant(id, ttl, ends_with_keys, note);
-  leases_.emplace(id, Lease{id, ttl, now + ttl, ends_with_keys, std::move(note), {}});
-  ends_.emplace(now + ttl, id);
+  const auto place = ends_.emplace_hint(ends_.end(), now + ttl, id);  // mostly it is the last
+  leases_.emplace(id, Lease{id, ttl, now + ttl, ends_with_keys, std::move(note), {}, place});
 }
 
 void Keyspace::revoke(LeaseId id) {
   if (record_ != nullptr) RecordWriter(*record_).revoke(id);
   std::string* const record = std::exchange(record_, nullptr);  // what follows from it is redone with it
   const auto found = leases_.find(id);
-  ends_.erase({found->second.ends, id});
+  ends_.erase(found->second.place);
   const auto keys = std::move(found->second.keys);
   leases_.erase(found);
   for (const std::string& key : keys) erase(key);
@@ -133,16 +137,16 @@ void Keyspace::end_revision() {
   end_emptied();
   if (fresh_.empty()) return;
   ++revision_;
-  const std::vector<Change> changes = std::exchange(fresh_, {});
-  for (const Change& change : changes) history_.push_back(change);
+  for (const Change& change : fresh_) history_.push_back(change);
   while (history_.size() > limits_.history) {
     // Whole revisions only: who comes late gets all of a change or is told that it is gone.
     forgotten_ = history_.front().now->modified;
     while (!history_.empty() && history_.front().now->modified == forgotten_) history_.pop_front();
   }
   if (listener_) {
-    for (const Change& change : changes) listener_(change);
+    for (const Change& change : fresh_) listener_(change);
   }
+  fresh_.clear();
 }
 
 }  // namespace weir::keyspace

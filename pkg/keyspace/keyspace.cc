@@ -73,8 +73,8 @@ void sort(std::vector<KeyValuePtr>& found, const Range& query) {
 }  // namespace
 
 KeyValuePtr Keyspace::find(std::string_view key) const {
-  const auto found = keys_.find(key);
-  return found == keys_.end() ? nullptr : found->second;
+  const KeyValuePtr* const found = keys_.find(key);
+  return found == nullptr ? nullptr : *found;
 }
 
 const Lease* Keyspace::find_lease(LeaseId id) const {
@@ -82,33 +82,37 @@ const Lease* Keyspace::find_lease(LeaseId id) const {
   return found == leases_.end() ? nullptr : &found->second;
 }
 
-std::pair<Keyspace::Keys::const_iterator, Keyspace::Keys::const_iterator> Keyspace::bounds(
+std::pair<Keyspace::Keys::Ordered::const_iterator, Keyspace::Keys::Ordered::const_iterator> Keyspace::bounds(
     const KeyRange& range) const {
-  if (range.is_single()) return keys_.equal_range(range.key);
-  const auto begin = keys_.lower_bound(range.key);
-  if (range.is_open_ended()) return {begin, keys_.end()};
+  const Keys::Ordered& keys = keys_.ordered();
+  const auto begin = keys.lower_bound(range.key);
+  if (range.is_open_ended()) return {begin, keys.end()};
   if (range.end <= range.key) return {begin, begin};
-  return {begin, keys_.lower_bound(range.end)};
+  return {begin, keys.lower_bound(range.end)};
 }
 
 Outcome Keyspace::range(const Range& query) const {
   Outcome outcome;
-  const auto [begin, end] = bounds(query.range);
-  for (auto at = begin; at != end; ++at) {
-    if (!passes(query, *at->second)) continue;
+  for_each(query.range, [&](const KeyValuePtr& key) {
+    if (!passes(query, *key)) return;
     ++outcome.count;
-    if (!query.counts_only) outcome.found.push_back(at->second);
-  }
+    if (!query.counts_only) outcome.found.push_back(key);
+  });
   sort(outcome.found, query);
   if (query.limit > 0 && outcome.found.size() > query.limit) outcome.found.resize(query.limit);
   return outcome;
 }
 
 bool Keyspace::holds(const Compare& compare) const {
-  const auto [begin, end] = bounds(compare.range);
+  bool is_empty = true;
+  bool holds = true;
+  for_each(compare.range, [&](const KeyValuePtr& key) {
+    is_empty = false;
+    holds = holds && holds_for(compare, *key);
+  });
   // An absent key has no value that could be compared, but its numbers are 0.
-  if (begin == end) return compare.target != Compare::Target::value && holds_for(compare, KeyValue{});
-  return std::all_of(begin, end, [&](const auto& entry) { return holds_for(compare, *entry.second); });
+  if (is_empty) return compare.target != Compare::Target::value && holds_for(compare, KeyValue{});
+  return holds;
 }
 
 std::optional<size_t> Keyspace::first_after(Revision from) const {
@@ -122,9 +126,9 @@ bool Keyspace::keep_alive(LeaseId id, Millis now) {
   const auto found = leases_.find(id);
   if (found == leases_.end()) return false;
   Lease& lease = found->second;
-  ends_.erase({lease.ends, id});
+  ends_.erase(lease.place);
   lease.ends = now + lease.ttl;
-  ends_.emplace(lease.ends, id);
+  lease.place = ends_.emplace(lease.ends, id);
   return true;
 }
 

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "pkg/base/name_table.hh"
 #include "pkg/base/result.hh"
 #include "pkg/keyspace/request.hh"
 
@@ -33,6 +34,8 @@ struct Limits {
   Millis longest_ttl = std::chrono::days(30);
 };
 
+using Ends = std::multimap<Millis, LeaseId>;
+
 struct Lease {
   LeaseId id = 0;
   Millis ttl{0};
@@ -40,6 +43,7 @@ struct Lease {
   bool ends_with_keys = false;
   std::string note;
   std::set<std::string, std::less<>> keys;
+  Ends::iterator place = {};  // where it stands among the keyspace's ends
 };
 
 // A key has a new version, or none.
@@ -88,11 +92,20 @@ class Keyspace {
   Revision forgotten() const { return forgotten_; }  // up to and with this revision changes are not kept
 
  private:
-  using Keys = std::map<std::string, KeyValuePtr, std::less<>>;
+  using Keys = NameTable<KeyValuePtr>;
 
   bool holds(const Compare& compare) const;
   Result<> check(const std::vector<Operation>& operations) const;
-  std::pair<Keys::const_iterator, Keys::const_iterator> bounds(const KeyRange& range) const;
+  std::pair<Keys::Ordered::const_iterator, Keys::Ordered::const_iterator> bounds(const KeyRange& range) const;
+  template <typename Visit>
+  void for_each(const KeyRange& range, Visit visit) const {
+    if (range.is_single()) {
+      if (const KeyValuePtr* const found = keys_.find(range.key)) visit(*found);
+      return;
+    }
+    const auto [begin, end] = bounds(range);
+    for (auto at = begin; at != end; ++at) visit(at->second);
+  }
 
   // The steps that change anything; each writes what redoes it.
   void put(const std::string& key, std::string value, LeaseId lease);
@@ -111,7 +124,7 @@ class Keyspace {
   Revision forgotten_ = 0;
   Keys keys_;
   std::unordered_map<LeaseId, Lease> leases_;
-  std::set<std::pair<Millis, LeaseId>> ends_;
+  Ends ends_;
   std::deque<Change> history_;
   std::vector<LeaseId> emptied_;  // as may end with their keys
   std::vector<Change> fresh_;     // of the request that is being carried out

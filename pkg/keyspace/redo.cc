@@ -31,7 +31,7 @@ Result<> Keyspace::redo(std::string_view record, Millis now) {
       }
       case Step::erase: {
         const std::string key(wire.text());
-        if (!wire.is_good() || !keys_.contains(key)) return bad_record();
+        if (!wire.is_good() || keys_.find(key) == nullptr) return bad_record();
         erase(key);
         break;
       }
@@ -65,7 +65,7 @@ std::string Keyspace::snapshot() const {
   wire.u32(kSnapshotForm).u64(static_cast<uint64_t>(revision_)).u64(leases_.size()).u64(keys_.size());
   for (const auto& [id, lease] : leases_)
     RecordWriter(out).grant(id, lease.ttl, lease.ends_with_keys, lease.note);
-  for (const auto& [key, held] : keys_) {
+  for (const auto& [key, held] : keys_.ordered()) {
     wire.text(key).text(held->value).u64(static_cast<uint64_t>(held->created));
     wire.u64(static_cast<uint64_t>(held->modified)).u64(static_cast<uint64_t>(held->version));
     wire.u64(static_cast<uint64_t>(held->lease));
@@ -102,8 +102,8 @@ Result<> Keyspace::restore(std::string_view snapshot, Millis now) {
       if (lease == leases_.end()) return refuse();
       lease->second.keys.insert(held.key);
     }
-    std::string key = held.key;
-    keys_.insert_or_assign(std::move(key), std::make_shared<const KeyValue>(std::move(held)));
+    KeyValuePtr& slot = keys_[held.key];
+    slot = std::make_shared<const KeyValue>(std::move(held));
   }
   if (!wire.is_whole()) return refuse();
   return {};

@@ -32,7 +32,9 @@ std::optional<Mode> parse_mode(std::string_view word) {
 }
 
 std::string to_value(const Claim& claim) {
-  std::string value(kMark);
+  std::string value;
+  value.reserve(128 + claim.text.size());  // most holders say little of themselves
+  value += kMark;
   WireWriter(value)
       .u8(static_cast<uint8_t>(claim.mode))
       .u32(claim.permits)

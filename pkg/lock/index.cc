@@ -13,8 +13,7 @@ Claimant claimant_of(const keyspace::KeyValue& key) {
 }  // namespace
 
 const Queue* Index::find(std::string_view name) const {
-  const auto found = queues_.find(name);
-  return found == queues_.end() ? nullptr : &found->second;
+  return queues_.find(name);
 }
 
 const Claimant* Index::find_claimant(const keyspace::KeyValue& key) const {
@@ -36,28 +35,26 @@ void Index::follow(const keyspace::Change& change) {
   const auto parsed = parse_key(change.now->key);
   if (!parsed) return;
   if (change.now->version > 0) return take(*change.now, *parsed);
-  const auto queue = queues_.find(parsed->name);
+  Queue* const queue = queues_.find(parsed->name);
   const Ticket ticket{change.before->created, parsed->lease};
-  const Claimant* const gone = queue == queues_.end() ? nullptr : queue->second.find(ticket);
-  if (gone == nullptr) return;
-  const Claimant last = *gone;
-  queue->second.remove(ticket);
-  tell(last.is_granted ? Happening::Kind::released : Happening::Kind::withdrawn, queue->first, ticket, last);
-  if (queue->second.is_empty()) {
-    queues_.erase(queue);
+  const auto gone = queue == nullptr ? std::nullopt : queue->remove(ticket);
+  if (!gone) return;
+  tell(gone->is_granted ? Happening::Kind::released : Happening::Kind::withdrawn, parsed->name, ticket,
+       *gone);
+  if (queue->is_empty()) {
+    queues_.erase(parsed->name);
     return;
   }
-  grant(queue->first, queue->second);
+  grant(parsed->name, *queue);
 }
 
 void Index::take(const keyspace::KeyValue& key, const ClaimKey& parsed) {
-  auto queue = queues_.find(parsed.name);
-  if (queue == queues_.end()) queue = queues_.try_emplace(std::string(parsed.name)).first;
+  Queue& queue = queues_[parsed.name];
   const Ticket ticket{key.created, parsed.lease};
-  const bool is_new = queue->second.find(ticket) == nullptr;
-  queue->second.put(ticket, claimant_of(key));
-  if (is_new) tell(Happening::Kind::claimed, queue->first, ticket, *queue->second.find(ticket));
-  grant(queue->first, queue->second);
+  const bool is_new = queue.find(ticket) == nullptr;
+  queue.put(ticket, claimant_of(key));
+  if (is_new) tell(Happening::Kind::claimed, parsed.name, ticket, *queue.find(ticket));
+  grant(parsed.name, queue);
 }
 
 void Index::grant(std::string_view name, Queue& queue) {
@@ -72,9 +69,9 @@ void Index::rebuild(const keyspace::Keyspace& keys) {
   for (const auto& key : keys.range({.range = {std::string(all), std::string(all)}}).found) {
     const auto parsed = parse_key(key->key);
     if (!parsed) continue;
-    queues_[std::string(parsed->name)].put({key->created, parsed->lease}, claimant_of(*key));
+    queues_[parsed->name].put({key->created, parsed->lease}, claimant_of(*key));
   }
-  for (auto& [name, queue] : queues_) queue.grant(0);
+  queues_.for_each([](std::string_view, Queue& queue) { queue.grant(0); });
 }
 
 }  // namespace weir::lock

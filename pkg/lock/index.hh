@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "pkg/base/name_table.hh"
 #include "pkg/keyspace/keyspace.hh"
 #include "pkg/lock/queue.hh"
 
@@ -20,7 +21,7 @@ struct Happening {
 
 class Index {
  public:
-  using Queues = std::map<std::string, Queue, std::less<>>;
+  using Queues = NameTable<Queue>::Ordered;
 
   // `clock` tells the wall clock's milliseconds: when a lock was granted.
   explicit Index(std::function<int64_t()> clock) : clock_(std::move(clock)) {}
@@ -31,7 +32,8 @@ class Index {
   void rebuild(const keyspace::Keyspace& keys);
   void on_happening(std::function<void(const Happening&)> listener) { listener_ = std::move(listener); }
 
-  const Queues& queues() const { return queues_; }
+  const Queues& queues() const { return queues_.ordered(); }
+  size_t size() const { return queues_.size(); }
   const Queue* find(std::string_view name) const;
   // The claim behind a key; null when there is none.
   const Claimant* find_claimant(const keyspace::KeyValue& key) const;
@@ -43,7 +45,7 @@ class Index {
   void tell(Happening::Kind kind, std::string_view name, Ticket ticket, const Claimant& claimant) const;
 
   std::function<int64_t()> clock_;
-  Queues queues_;
+  NameTable<Queue> queues_;
   std::function<void(const Happening&)> listener_;
 };
 

@@ -22,11 +22,11 @@ void Queue::put(Ticket ticket, Claimant claimant) {
   place->second = std::move(claimant);
 }
 
-void Queue::remove(Ticket ticket) {
-  const auto found = claimants_.find(ticket);
-  if (found == claimants_.end()) return;
-  if (found->second.is_granted) --granted_;
-  claimants_.erase(found);
+std::optional<Claimant> Queue::remove(Ticket ticket) {
+  auto gone = claimants_.extract(ticket);
+  if (gone.empty()) return std::nullopt;
+  if (gone.mapped().is_granted) --granted_;
+  return std::move(gone.mapped());
 }
 
 // Those that hold it are the first ones, and of one mode.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,8 @@ class Queue {
 
   // What is there already is changed where it stands.
   void put(Ticket ticket, Claimant claimant);
-  void remove(Ticket ticket);
+  // Nothing: it was not there.
+  std::optional<Claimant> remove(Ticket ticket);
   // Grants what can be granted now; those that were, in order. `since`: 0 leaves when they were made.
   std::vector<Ticket> grant(int64_t since);
 

@@ -10,6 +10,7 @@ import concurrent.futures
 import multiprocessing
 import os
 import random
+import re
 import signal
 import tempfile
 import time
@@ -46,6 +47,8 @@ class Arena:
         self.tasks = []
         self.crashes = 0
         self.kinds = {}
+        self.covered = set()  # the names of snapshots
+        self.jumps = self.failed_calls = 0
 
     def clients(self):
         kinds = [HttpClient] * 8 + [RedisClient] * 3 + [Observer]
@@ -84,6 +87,7 @@ class Arena:
         await kind(self.rng.uniform(0.03, longest))
         if kind != self.terminate:
             self.crashes += 1
+        self.covered.update(name for name in os.listdir(self.server.store) if re.fullmatch(r"snapshot-\d+", name))
 
     # How a life begins.
 
@@ -110,6 +114,7 @@ class Arena:
         self.gate.set()
 
     def jump(self):
+        self.jumps += 1
         set_clock(self.clock, f"{self.rng.choice([0, -5, 5, -86400, 86400, 315360000, self.rng.randint(-3600, 3600)]):+}s")
 
     # How it ends.
@@ -190,6 +195,7 @@ class Arena:
         calls, error = self.rng.choice([("fdatasync", "EIO"), ("pwritev", "ENOSPC"), ("pwritev", "EIO")])
         await self.start_injected(injection(calls, f"error={error}", self.rng.randint(5, 40)))
         status = await self.server.ended(2 * seconds)
+        self.failed_calls += status == FAILED
         if status not in (None, FAILED) or status == FAILED and "the journal cannot be written" not in self.server.log():
             self.history.wrong(f"after {error} of {calls} it ended with {status}:\n{self.server.complaints()}")
         if self.gate.is_set():
@@ -225,7 +231,8 @@ def fight(number, seed, durability, crashes, seconds):
             failure = traceback.format_exc() + arena.server.complaints()[-3000:]
         history = arena.history
         return {"durability": durability, "crashes": arena.crashes, "kinds": arena.kinds, "grants": history.grants,
-                "operations": history.operations, "searched": history.searched, "undecided": history.undecided,
+                "operations": history.operations, "hardest": history.hardest, "undecided": history.undecided,
+                "snapshots": len(arena.covered), "jumps": arena.jumps, "failed_calls": arena.failed_calls,
                 "rejected": arena.resource.rejected,
                 "violations": history.violations[:3] + ([failure] if failure else [])}
 
