@@ -8,6 +8,8 @@ using keyspace::Millis;
 
 namespace {
 
+constexpr const char* kNote = "redis";  // of the leases that this door grants
+
 bool is_repeated(RedisLocks::Names names, size_t i) {
   return std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), names[i]) !=
          names.begin() + static_cast<ptrdiff_t>(i);
@@ -42,7 +44,7 @@ std::optional<Millis> RedisLocks::remaining(const lock::Claimant& holder) const 
 Result<keyspace::KeyValuePtr> RedisLocks::own(std::string_view name, const lock::Claimant& holder) const {
   auto key = engine_.keys().find(holder.key);
   const keyspace::Lease* const lease = engine_.keys().find_lease(key->lease);
-  if (lease != nullptr && lease->ends_with_keys && !holder.claim.is_delay) return key;
+  if (lease != nullptr && lease->note == kNote) return key;
   const std::string& host = holder.claim.holder.host;
   return fail(Errc::refused, "the lock '" + std::string(name) + "' is held by a session" +
                                  (host.empty() ? "" : " of " + host) + ", not by a client of Redis");
@@ -86,7 +88,7 @@ Result<> RedisLocks::set(Names names, std::string_view value, Millis ttl) {
       const auto owned = own(names[i], *held);
       if (!owned) return std::unexpected(owned.error());
     }
-    request.then.emplace_back(keyspace::Grant{engine_.fresh_lease_id(), ttl, true});
+    request.then.emplace_back(keyspace::Grant{engine_.fresh_lease_id(), ttl, true, kNote});
     const auto done = put(request, names[i], value, held, keyspace::kGranted);
     if (!done) return done;
   }
@@ -109,7 +111,7 @@ Result<bool> RedisLocks::expire(std::string_view name, Millis ttl) {
   const auto owned = own(name, *held);
   if (!owned) return std::unexpected(owned.error());
   keyspace::Request request;
-  request.then.emplace_back(keyspace::Grant{engine_.fresh_lease_id(), ttl, true});
+  request.then.emplace_back(keyspace::Grant{engine_.fresh_lease_id(), ttl, true, kNote});
   request.then.emplace_back(
       keyspace::Put{.key = (*owned)->key, .value = {}, .lease = keyspace::kGranted, .keeps_value = true});
   const auto begun = begin(request);

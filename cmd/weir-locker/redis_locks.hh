@@ -1,6 +1,6 @@
 // Locks as Redis's clients have them: a key that is there or not, with a value and an end of its own. A claim
-// of theirs stands under a lease that is only its own and ends with it; a claim under any other lease is a
-// session's, which Redis knows nothing of: it can be looked at here, but not changed.
+// of theirs stands under a lease that is only its own, says so in its note and ends with it; a claim under
+// any other lease is a session's, which Redis knows nothing of: it can be looked at here, but not changed.
 #pragma once
 
 #include <span>
