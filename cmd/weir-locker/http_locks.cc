@@ -159,8 +159,6 @@ aio::Task<http::ServerResponse> show_lock(Engine& engine, HttpCall call) {
       if (!arrived) break;
     }
   }
-  const auto settled = co_await engine.settle();
-  if (!settled) co_return problem(settled.error());
   co_return json_response(200, lock_json(engine, call.name));
 }
 
@@ -182,8 +180,6 @@ aio::Task<http::ServerResponse> answer_locks(Engine& engine, HttpCall call) {
   if (call.method == Method::post) co_return co_await take(engine, std::move(call));
   if (call.name.empty()) {
     if (call.method != Method::get) co_return wrong_method("GET, POST");
-    const auto settled = co_await engine.settle();
-    if (!settled) co_return problem(settled.error());
     co_return list_locks(engine, call);
   }
   if (call.method == Method::delete_) co_return co_await give_back(engine, std::move(call));

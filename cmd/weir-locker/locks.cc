@@ -111,11 +111,7 @@ aio::Task<Result<Held>> acquire(Engine& engine, Wanted wanted) {
     if (!kept) co_return std::unexpected(kept.error());
     co_return held;
   }
-  if (!all_free && wanted.patience == Duration{0}) {
-    const auto settled = co_await engine.settle();
-    if (!settled) co_return std::unexpected(settled.error());
-    co_return fail(Errc::refused, "held by others");
-  }
+  if (!all_free && wanted.patience == Duration{0}) co_return fail(Errc::refused, "held by others");
   const auto claimed = engine.begin(request);
   if (!claimed) co_return std::unexpected(claimed.error());
   held.token = claimed->response.revision;

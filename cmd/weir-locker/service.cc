@@ -18,6 +18,11 @@ class Doorkeeper final : public daemon::WorkerService {
     adopt(std::move(settings));
     engine_.start(worker.loop(), worker.tasks());
   }
+  // Here, for the loop must outlive the journal's threads, and ends with the worker.
+  ~Doorkeeper() override {
+    const auto closed = engine_.close();
+    if (!closed) log::error("the journal did not close", {{"reason", closed.error().message}});
+  }
 
   void adopt(std::shared_ptr<const DoorSettings> settings) {
     settings_ = std::move(settings);
@@ -211,8 +216,6 @@ void Service::reopen_files() {
 void Service::flush() {
   worker_events_.reset();
   events_.reset();  // writes what is queued
-  const auto closed = engine_->close();
-  if (!closed) log::error("the journal did not close", {{"reason", closed.error().message}});
 }
 
 }  // namespace weir::locker
