@@ -53,7 +53,7 @@ class Locker(locking.Locker):
         until(lambda: not self.holders(name), f"{name} to be free")
 
     def force(self, name, token):
-        return self.api("DELETE", f"/api/locks/{name}/{token}", {}, self.admin_port)
+        return self.api("POST", "/api/release", {"lock": name, "token": token}, self.admin_port)
 
 
 class Case(locking.Case):
