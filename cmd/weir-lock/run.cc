@@ -98,16 +98,7 @@ std::optional<Duration> Run::patience_left() const {
 aio::Task<std::optional<int>> Run::take() {
   began_ = BootClock::now();
   for (unsigned attempt = 0;; ++attempt) {
-    outcome_.reset();
-    aio::Scope trying(loop_);
-    trying.spawn(try_once(patience_left()));
-    if (options_.is_verbose || utility::is_terminal(STDERR_FILENO)) trying.spawn(tell_who_holds());
-    while (!outcome_ && signal_ == 0 && !is_lost()) {
-      const auto changed = co_await changed_.wait(aio::Deadline::never());
-      if (!changed) break;
-      changed_.reset();
-    }
-    co_await trying.close();
+    co_await try_or_be_called_off();
     if (signal_ != 0) {
       co_await give_back();
       last_signal_ = signal_;
@@ -131,6 +122,20 @@ aio::Task<std::optional<int>> Run::take() {
     }
     co_await pause(attempt);
   }
+}
+
+// Until there is an outcome, the session is lost, or a signal comes.
+aio::Task<> Run::try_or_be_called_off() {
+  outcome_.reset();
+  aio::Scope trying(loop_);
+  trying.spawn(try_once(patience_left()));
+  if (options_.is_verbose || utility::is_terminal(STDERR_FILENO)) trying.spawn(tell_who_holds());
+  while (!outcome_ && signal_ == 0 && !is_lost()) {
+    const auto changed = co_await changed_.wait(aio::Deadline::never());
+    if (!changed) break;
+    changed_.reset();
+  }
+  co_await trying.close();
 }
 
 // Nothing: it is worth trying again.

@@ -22,6 +22,7 @@ class Run {
  private:
   // Before the lock is held. Nothing: it is; else the exit status.
   aio::Task<std::optional<int>> take();
+  aio::Task<> try_or_be_called_off();
   aio::Task<> try_once(std::optional<Duration> patience);
   aio::Task<Reply<>> begin_session();
   aio::Task<> tell_who_holds();

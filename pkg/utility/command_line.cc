@@ -96,6 +96,39 @@ int unknown_command(const Usage& usage, const std::string& word) {
                                 (meant ? "; did you mean " + std::string(*meant) + "?" : ""));
 }
 
+// The words without the command's name and what is behind "--". An exit code when all is settled.
+std::optional<int> parse_words(const Usage& usage, Invocation& invocation,
+                               const std::vector<std::string>& words) {
+  const Command* const command = invocation.command;
+  CLI::App app(command != nullptr ? command->help : usage.summary,
+               command != nullptr ? usage.name + " " + command->name : usage.name);
+  bool wants_version = false;
+  app.add_flag("--version", wants_version, "print the version and the libraries' versions");
+  for (const Option& option : usage.options) add_option(app, option);
+  if (command != nullptr) {
+    for (const Option& option : command->options) add_option(app, option);
+    app.add_option("operands", invocation.operands)->group("");
+  } else {
+    app.footer(footer(usage));
+  }
+  try {
+    std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants them
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << help_text(app, command);
+    return kExitFine;
+  } catch (const CLI::ParseError& error) {
+    const std::string unknown = explain_unknown(app, words);
+    return usage_error(usage, unknown.empty() ? error.what() : unknown);
+  }
+  if (wants_version) {
+    std::cout << usage.version;
+    return kExitFine;
+  }
+  if (command == nullptr) return usage_error(usage, "no command is given");
+  return std::nullopt;
+}
+
 }  // namespace
 
 Option flag(std::string names, std::string help, bool& out) {
@@ -132,34 +165,8 @@ std::expected<Invocation, int> parse_command_line(int argc, char** argv, const U
     if (invocation.command == nullptr) return std::unexpected(unknown_command(usage, words[place]));
     words.erase(words.begin() + static_cast<ptrdiff_t>(place));
   }
-
-  const Command* const command = invocation.command;
-  CLI::App app(command != nullptr ? command->help : usage.summary,
-               command != nullptr ? usage.name + " " + command->name : usage.name);
-  bool wants_version = false;
-  app.add_flag("--version", wants_version, "print the version and the libraries' versions");
-  for (const Option& option : usage.options) add_option(app, option);
-  if (command != nullptr) {
-    for (const Option& option : command->options) add_option(app, option);
-    app.add_option("operands", invocation.operands)->group("");
-  } else {
-    app.footer(footer(usage));
-  }
-  try {
-    std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants them
-    app.parse(reversed);
-  } catch (const CLI::CallForHelp&) {
-    std::cout << help_text(app, command);
-    return std::unexpected(kExitFine);
-  } catch (const CLI::ParseError& error) {
-    const std::string unknown = explain_unknown(app, words);
-    return std::unexpected(usage_error(usage, unknown.empty() ? error.what() : unknown));
-  }
-  if (wants_version) {
-    std::cout << usage.version;
-    return std::unexpected(kExitFine);
-  }
-  if (command == nullptr) return std::unexpected(usage_error(usage, "no command is given"));
+  const auto settled = parse_words(usage, invocation, words);
+  if (settled) return std::unexpected(*settled);
   return invocation;
 }
 

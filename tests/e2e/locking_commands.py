@@ -53,7 +53,8 @@ class Locker(locking.Locker):
         until(lambda: not self.holders(name), f"{name} to be free")
 
     def force(self, name, token):
-        return self.api("POST", "/api/release", {"lock": name, "token": token}, self.admin_port)
+        status, told = self.api("POST", "/api/release", {"lock": name, "token": token}, self.admin_port)
+        assert status == 202, told
 
 
 class Case(locking.Case):
