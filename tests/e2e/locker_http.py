@@ -219,6 +219,16 @@ class Locks(locking.Case):
         self.assertEqual(waiter.answer()[0], 200)
         self.assertGreaterEqual(time.monotonic() - began, 0.8)
 
+    def test_a_session_of_its_own_outlives_the_wait(self):
+        holder = self.one.session()
+        self.one.acquire("o", session=holder)
+        waiter = Waiting(self.server.port, "o", ttl="200ms", wait="1m")
+        until(lambda: self.one.waiters("o"), "the waiter to stand in line")
+        began = time.monotonic()
+        until(lambda: time.monotonic() > began + 0.6, "more than its time to pass")
+        self.one.release("o", holder)
+        self.assertEqual(waiter.answer()[0], 200)
+
     def test_a_session_of_its_own_ends_with_the_lock(self):
         status, held = self.one.acquire("o", ttl="1m")
         self.assertEqual(status, 200)
