@@ -100,8 +100,15 @@ aio::Task<http::ServerResponse> take(Engine& engine, HttpCall call) {
     if (holder.host.empty() && holder.pid == 0) holder = lock::holder_of(lease->note);
     if (!reason.empty()) holder.reason = reason;
   }
+  aio::Scope keeping(engine.loop());
+  if (has_own_session && read.wanted.patience > Duration{0})
+    keeping.spawn(keep_session(engine, read.wanted.session, read.session.ttl / 3));
   const auto held = co_await acquire(engine, read.wanted);
-  if (held) co_return json_response(200, held_json(read.wanted, *held));
+  co_await keeping.close();
+  if (held) {
+    if (has_own_session) engine.keep_alive(read.wanted.session);  // its time begins with the grant
+    co_return json_response(200, held_json(read.wanted, *held));
+  }
   if (has_own_session) {
     keyspace::Request request;
     request.then.emplace_back(keyspace::Revoke{read.wanted.session});

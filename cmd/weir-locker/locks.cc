@@ -167,6 +167,14 @@ aio::Task<Result<keyspace::LeaseId>> begin_session(Engine& engine, keyspace::Mil
   co_return id;
 }
 
+aio::Task<> keep_session(Engine& engine, keyspace::LeaseId session, Duration every) {
+  for (;;) {
+    const auto slept = co_await aio::sleep_until(engine.loop().in(every));
+    if (!slept) co_return;
+    engine.keep_alive(session);
+  }
+}
+
 aio::Task<Result<>> end_session(Engine& engine, keyspace::LeaseId session) {
   Request request;
   request.then.emplace_back(keyspace::Revoke{session});

@@ -42,6 +42,8 @@ Result<Engine::Committed> force_release(Engine& engine, const std::string& name,
 
 // A session: a lease with a note about who holds it.
 aio::Task<Result<keyspace::LeaseId>> begin_session(Engine& engine, keyspace::Millis ttl, std::string note);
+// Keeps it alive until cancelled: for a client that waits here, and knows nothing of it yet.
+aio::Task<> keep_session(Engine& engine, keyspace::LeaseId session, Duration every);
 aio::Task<Result<>> end_session(Engine& engine, keyspace::LeaseId session);
 
 }  // namespace weir::locker
