@@ -1,11 +1,30 @@
 #include "pkg/http/syntax.hh"
 
 #include "pkg/base/address.hh"
+#include "pkg/base/words.hh"
 
 namespace weir::http {
 
+bool is_field_value(std::string_view text) {
+  size_t at = 0;
+  for (; at + words::kSize <= text.size(); at += words::kSize) {
+    const uint64_t word = words::load(text.data() + at);
+    if ((words::below(word, 0x20) | words::equal(word, 0x7f)) != 0) break;  // a tab, perhaps
+  }
+  for (const char c : text.substr(at)) {
+    if (!kValueChars[static_cast<uint8_t>(c)]) return false;
+  }
+  return true;
+}
+
 bool is_target(std::string_view text) {
-  for (const char c : text) {
+  size_t at = 0;
+  for (; at + words::kSize <= text.size(); at += words::kSize) {
+    const uint64_t word = words::load(text.data() + at);
+    if ((word & words::kHighBits) != 0 || words::below(word, 0x21) != 0) return false;
+    if ((words::equal(word, 0x7f) | words::equal(word, '#') | words::equal(word, '\\')) != 0) return false;
+  }
+  for (const char c : text.substr(at)) {
     if (c <= 0x20 || c >= 0x7f || c == '#' || c == '\\') return false;
   }
   return !text.empty();
