@@ -1,5 +1,7 @@
 #include "cmd/weir-locker/etcd_claims.hh"
 
+#include "cmd/weir-locker/locks.hh"
+
 namespace weir::locker {
 
 using etcd::Reply;
@@ -7,15 +9,6 @@ using etcd::Reply;
 namespace {
 
 constexpr std::chrono::seconds kOwnTtl(60);  // as etcd's
-
-// While its claim waits, a lease that the client knows nothing of is kept alive here.
-aio::Task<> keep_lease(Engine& engine, keyspace::LeaseId lease) {
-  for (;;) {
-    const auto slept = co_await aio::sleep_until(engine.loop().in(kOwnTtl / 3));
-    if (!slept) co_return;
-    engine.keep_alive(lease);
-  }
-}
 
 // Takes a claim back unless it is granted and told.
 class Withdrawal {
@@ -67,7 +60,7 @@ aio::Task<Attempt> attempt(Engine& engine, const EtcdClaim& claim, EtcdGranted& 
   Withdrawal withdrawal(engine, out.key, made.is_new ? out.created : 0);
 
   aio::Scope keeping(engine.loop());
-  if (is_own) keeping.spawn(keep_lease(engine, out.lease));
+  if (is_own) keeping.spawn(keep_session(engine, out.lease, kOwnTtl / 3));
   made.outcome = co_await engine.granted(out.key, out.created, deadline);
   co_await keeping.close();
   out.revision = engine.keys().revision();

@@ -42,6 +42,7 @@ aio::Task<http::ServerResponse> HttpDoor::answer(const http::ServerRequest& requ
   if (refused) co_return problem(refused->status, refused->detail);
   HttpCall call = parse_call(request);
   if (call.method == http::Method::head) call.method = http::Method::get;
+  const bool is_change = call.method == http::Method::post || call.method == http::Method::delete_;
   http::ServerResponse response;
   if (call.collection == "sessions") {
     response = co_await answer_sessions(engine_, std::move(call));
@@ -52,6 +53,10 @@ aio::Task<http::ServerResponse> HttpDoor::answer(const http::ServerRequest& requ
   } else {
     response = problem(404, "there is no such thing; see weir-locker(8) for what there is");
   }
+  // What was seen, in a refusal too, is told once it is durable. Changes have been waited for.
+  if (response.producer || (is_change && response.status < 400)) co_return response;
+  const auto settled = co_await engine_.settle();
+  if (!settled) co_return problem(settled.error());
   co_return response;
 }
 

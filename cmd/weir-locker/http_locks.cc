@@ -100,8 +100,15 @@ aio::Task<http::ServerResponse> take(Engine& engine, HttpCall call) {
     if (holder.host.empty() && holder.pid == 0) holder = lock::holder_of(lease->note);
     if (!reason.empty()) holder.reason = reason;
   }
+  aio::Scope keeping(engine.loop());
+  if (has_own_session && read.wanted.patience > Duration{0})
+    keeping.spawn(keep_session(engine, read.wanted.session, read.session.ttl / 3));
   const auto held = co_await acquire(engine, read.wanted);
-  if (held) co_return json_response(200, held_json(read.wanted, *held));
+  co_await keeping.close();
+  if (held) {
+    if (has_own_session) engine.keep_alive(read.wanted.session);  // its time begins with the grant
+    co_return json_response(200, held_json(read.wanted, *held));
+  }
   if (has_own_session) {
     keyspace::Request request;
     request.then.emplace_back(keyspace::Revoke{read.wanted.session});
@@ -159,8 +166,6 @@ aio::Task<http::ServerResponse> show_lock(Engine& engine, HttpCall call) {
       if (!arrived) break;
     }
   }
-  const auto settled = co_await engine.settle();
-  if (!settled) co_return problem(settled.error());
   co_return json_response(200, lock_json(engine, call.name));
 }
 
@@ -182,8 +187,6 @@ aio::Task<http::ServerResponse> answer_locks(Engine& engine, HttpCall call) {
   if (call.method == Method::post) co_return co_await take(engine, std::move(call));
   if (call.name.empty()) {
     if (call.method != Method::get) co_return wrong_method("GET, POST");
-    const auto settled = co_await engine.settle();
-    if (!settled) co_return problem(settled.error());
     co_return list_locks(engine, call);
   }
   if (call.method == Method::delete_) co_return co_await give_back(engine, std::move(call));

@@ -77,8 +77,6 @@ aio::Task<http::ServerResponse> answer_sessions(Engine& engine, HttpCall call) {
   } else if (call.method != Method::get) {
     co_return wrong_method("GET, PUT, DELETE");
   }
-  const auto settled = co_await engine.settle();
-  if (!settled) co_return problem(settled.error());
   co_return call.name.empty() ? list_sessions(engine) : show_session(engine, call.name);
 }
 

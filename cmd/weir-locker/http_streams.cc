@@ -74,10 +74,10 @@ aio::Task<> send_leaders(Engine& engine, std::string name, http::BodyWriter& out
   Watch watch(engine, lock::queue_range(name));
   std::string last;
   for (;;) {
-    const auto settled = co_await engine.settle();
-    if (!settled) co_return;
     keyspace::Revision token = 0;
     std::string now = leader_json(engine, name, token);
+    const auto settled = co_await engine.settle();
+    if (!settled) co_return;
     if (now != last) {
       const auto sent = co_await out.write(event_text("leader", now));
       if (!sent) co_return;

@@ -111,11 +111,7 @@ aio::Task<Result<Held>> acquire(Engine& engine, Wanted wanted) {
     if (!kept) co_return std::unexpected(kept.error());
     co_return held;
   }
-  if (!all_free && wanted.patience == Duration{0}) {
-    const auto settled = co_await engine.settle();
-    if (!settled) co_return std::unexpected(settled.error());
-    co_return fail(Errc::refused, "held by others");
-  }
+  if (!all_free && wanted.patience == Duration{0}) co_return fail(Errc::refused, "held by others");
   const auto claimed = engine.begin(request);
   if (!claimed) co_return std::unexpected(claimed.error());
   held.token = claimed->response.revision;
@@ -169,6 +165,14 @@ aio::Task<Result<keyspace::LeaseId>> begin_session(Engine& engine, keyspace::Mil
   const auto granted = co_await engine.commit(std::move(request));
   if (!granted) co_return std::unexpected(granted.error());
   co_return id;
+}
+
+aio::Task<> keep_session(Engine& engine, keyspace::LeaseId session, Duration every) {
+  for (;;) {
+    const auto slept = co_await aio::sleep_until(engine.loop().in(every));
+    if (!slept) co_return;
+    engine.keep_alive(session);
+  }
 }
 
 aio::Task<Result<>> end_session(Engine& engine, keyspace::LeaseId session) {

@@ -21,8 +21,9 @@ struct Held {
 };
 
 // Errors: invalid (a name), not_found (the session), refused (held by others and not waited for; claimed by
-// this session already; a semaphore of other permits), timed_out, limit, unavailable. After an error, and
-// when the task is cancelled, nothing is claimed.
+// this session already, or some of them; a semaphore of other permits), timed_out, limit, unavailable. After
+// an error, and when the task is cancelled, nothing is claimed. As everywhere, what an error says was only
+// seen: settle() before it is told.
 //
 // Several names are claimed at once, so they stand in all queues in the same order: no two can wait for each
 // other. What is free of them is kept from others until the rest is free too.
@@ -41,6 +42,8 @@ Result<Engine::Committed> force_release(Engine& engine, const std::string& name,
 
 // A session: a lease with a note about who holds it.
 aio::Task<Result<keyspace::LeaseId>> begin_session(Engine& engine, keyspace::Millis ttl, std::string note);
+// Keeps it alive until cancelled: for a client that waits here, and knows nothing of it yet.
+aio::Task<> keep_session(Engine& engine, keyspace::LeaseId session, Duration every);
 aio::Task<Result<>> end_session(Engine& engine, keyspace::LeaseId session);
 
 }  // namespace weir::locker

@@ -18,6 +18,11 @@ class Doorkeeper final : public daemon::WorkerService {
     adopt(std::move(settings));
     engine_.start(worker.loop(), worker.tasks());
   }
+  // Here, for the loop must outlive the journal's threads, and ends with the worker.
+  ~Doorkeeper() override {
+    const auto closed = engine_.close();
+    if (!closed) log::error("the journal did not close", {{"reason", closed.error().message}});
+  }
 
   void adopt(std::shared_ptr<const DoorSettings> settings) {
     settings_ = std::move(settings);
@@ -116,6 +121,7 @@ Result<> Service::adopt(const Config& config) {
   doors->etcd_tls = std::move(*etcd_tls);
   doors->http.token = config.http.token;
   doors->redis.password = config.redis.password;
+  if (doors_) doors->redis.shared = doors_->redis.shared;  // the scripts that clients have loaded
   if (!events_ || !(events_->target() == config.events.to)) {
     std::shared_ptr<daemon::EventSink> opened;
     if (config.events.to.kind != daemon::EventTarget::Kind::off) {
@@ -211,8 +217,6 @@ void Service::reopen_files() {
 void Service::flush() {
   worker_events_.reset();
   events_.reset();  // writes what is queued
-  const auto closed = engine_->close();
-  if (!closed) log::error("the journal did not close", {{"reason", closed.error().message}});
 }
 
 }  // namespace weir::locker

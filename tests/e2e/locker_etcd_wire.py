@@ -154,7 +154,7 @@ class Wire(locking.Case):
         client.step_until(lambda: client.resets or client.goaway is not None or 601 in client.ended)
         self.assert_alive()
 
-    def test_a_client_that_reads_nothing_costs_no_more_than_its_windows(self):
+    def test_what_waits_for_a_client_that_reads_nothing_is_bounded(self):
         client = Http2(self.daemon.etcd_port, window=0)
         self.addCleanup(client.close)
         for key in range(20):
@@ -164,7 +164,16 @@ class Wire(locking.Case):
             client.send(frame(HEADERS, END_HEADERS, stream, raw_http2.block(RANGE, "POST", GRPC)))
             client.send(frame(DATA, END_STREAM, stream, everything))
         client.step_until(lambda: len(client.heads) == 100)
-        self.assert_alive()
+        waiting = 100 - len(client.ended)
+        self.assertIn(waiting, range(50, 56))  # 64 MiB
+        client.send(frame(RST_STREAM, 0, 1, struct.pack(">I", 8)))
+        for stream in range(201, 401, 2):  # soon there is room again
+            client.send(frame(HEADERS, END_HEADERS, stream, raw_http2.block(RANGE, "POST", GRPC)))
+            client.send(frame(DATA, END_STREAM, stream, everything))
+            client.step_until(lambda: stream in client.heads)
+            if stream not in client.ended:
+                break
+        self.assertNotIn(stream, client.ended)
 
 
 if __name__ == "__main__":

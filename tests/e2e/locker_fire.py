@@ -3,31 +3,30 @@ time, and whose disk fails. Afterwards the whole history must make sense: see lo
 
     WEIR_FIRE_CRASHES   of all servers together; scripts/torture asks for more
     WEIR_FIRE_SECONDS   no longer than about this
-    WEIR_FIRE_SEED      to repeat a run"""
+    WEIR_FIRE_SEED      for the same workloads and crashes again, as far as the machine's own chances allow"""
 
 import asyncio
 import concurrent.futures
 import multiprocessing
 import os
 import random
-import shutil
+import re
 import signal
-import subprocess
 import tempfile
 import time
 import traceback
+import unittest
 
 import harness
-from locking_storm import FAKETIME, HttpLine, Lost, NotSent, Server, faked_clock, set_clock
+import locking
+from harness import until
+from locking_storm import FAKETIME, IS_SANITIZED, STRACE, HttpLine, Lost, NotSent, Server, faked_clock, set_clock
 from locking_clients import NAMES, HttpClient, Observer, RedisClient
 from locking_history import History, Resource, now
 
-IS_SANITIZED = os.environ.get("WEIR_SANITIZE", "") not in ("", "OFF")
-CRASHES = int(os.environ.get("WEIR_FIRE_CRASHES", 210))
+CRASHES = int(os.environ.get("WEIR_FIRE_CRASHES", 60 if IS_SANITIZED else 210))
 SECONDS = float(os.environ.get("WEIR_FIRE_SECONDS", 150))
 SEED = int(os.environ.get("WEIR_FIRE_SEED", 0)) or harness.commit_number()
-STRACE = None if IS_SANITIZED else shutil.which("strace")
-CLOCK = None if IS_SANITIZED else FAKETIME
 FAILED = 70  # the exit status after the disk has failed
 
 SYSTEM_CALLS = ["fdatasync", "pwritev", "fallocate", "ftruncate", "rename,renameat,renameat2", "unlink,unlinkat", "fsync"]
@@ -51,6 +50,8 @@ class Arena:
         self.tasks = []
         self.crashes = 0
         self.kinds = {}
+        self.covered = set()  # the names of snapshots
+        self.jumps = self.failed_calls = 0
 
     def clients(self):
         kinds = [HttpClient] * 8 + [RedisClient] * 3 + [Observer]
@@ -89,12 +90,15 @@ class Arena:
         await kind(self.rng.uniform(0.03, longest))
         if kind != self.terminate:
             self.crashes += 1
+        if re.search("Sanitizer|runtime error:", self.server.log()):
+            self.history.wrong(self.server.complaints())
+        self.covered.update(name for name in os.listdir(self.server.store) if re.fullmatch(r"snapshot-\d+", name))
 
     # How a life begins.
 
     async def start(self, before=(), may_fail=False):
         env = {}
-        if CLOCK and not before and self.rng.random() < 0.4:
+        if FAKETIME and not before and self.rng.random() < 0.4:
             self.jump()
             env = faked_clock(self.clock)
         spawned = now()
@@ -115,6 +119,7 @@ class Arena:
         self.gate.set()
 
     def jump(self):
+        self.jumps += 1
         set_clock(self.clock, f"{self.rng.choice([0, -5, 5, -86400, 86400, 315360000, self.rng.randint(-3600, 3600)]):+}s")
 
     # How it ends.
@@ -129,7 +134,7 @@ class Arena:
         ends = now() + seconds
         while now() < ends:
             await asyncio.sleep(min(0.1, max(0, ends - now())))
-            if CLOCK and self.rng.random() < 0.5:
+            if FAKETIME and self.rng.random() < 0.5:
                 self.jump()
         if not self.server.is_running():
             self.history.wrong(f"the server has ended by itself, {self.server.process.returncode}:\n{self.server.complaints()}")
@@ -174,11 +179,8 @@ class Arena:
     async def kill_at_a_call_of_its_start(self, seconds):
         await self.start_injected(injection(self.rng.choice(SYSTEM_CALLS), "signal=KILL", self.rng.randint(1, 3)))
         if self.gate.is_set():
-            await self.burn_or_end(seconds)
+            await self.server.ended(seconds)
             await self.dead()
-
-    async def burn_or_end(self, seconds):
-        await self.server.ended(seconds)
 
     async def start_injected(self, before):
         """It may end before it is ready."""
@@ -195,6 +197,7 @@ class Arena:
         calls, error = self.rng.choice([("fdatasync", "EIO"), ("pwritev", "ENOSPC"), ("pwritev", "EIO")])
         await self.start_injected(injection(calls, f"error={error}", self.rng.randint(5, 40)))
         status = await self.server.ended(2 * seconds)
+        self.failed_calls += status == FAILED
         if status not in (None, FAILED) or status == FAILED and "the journal cannot be written" not in self.server.log():
             self.history.wrong(f"after {error} of {calls} it ended with {status}:\n{self.server.complaints()}")
         if self.gate.is_set():
@@ -230,7 +233,8 @@ def fight(number, seed, durability, crashes, seconds):
             failure = traceback.format_exc() + arena.server.complaints()[-3000:]
         history = arena.history
         return {"durability": durability, "crashes": arena.crashes, "kinds": arena.kinds, "grants": history.grants,
-                "operations": history.operations, "searched": history.searched, "undecided": history.undecided,
+                "operations": history.operations, "hardest": history.hardest, "undecided": history.undecided,
+                "snapshots": len(arena.covered), "jumps": arena.jumps, "failed_calls": arena.failed_calls,
                 "rejected": arena.resource.rejected,
                 "violations": history.violations[:3] + ([failure] if failure else [])}
 
@@ -238,7 +242,7 @@ def fight(number, seed, durability, crashes, seconds):
 class UnderFire(harness.Case):
     def test_history_makes_sense(self):
         print(f"seed {SEED}; again with WEIR_FIRE_SEED={SEED}")
-        for what, there in (("strace", STRACE), ("libfaketime", CLOCK)):
+        for what, there in (("strace", STRACE), ("libfaketime", FAKETIME)):
             if not there:
                 print(f"LEFT OUT: what needs {what}, which is not there or does not go with sanitizers")
         arenas = ["disk", "page_cache", "disk"]
@@ -256,6 +260,30 @@ class UnderFire(harness.Case):
         self.assertFalse(found, f"seed {SEED}:\n" + "\n\n".join(found))
         self.assertEqual(sum(report["undecided"] for report in reports), 0)
         self.assertGreaterEqual(crashes, CRASHES)
+
+
+class Clocks(harness.Case):
+    @unittest.skipUnless(FAKETIME, "needs libfaketime, and a build without sanitizers")
+    def test_a_wall_clock_that_jumps_ends_nothing_early_and_nothing_late(self):
+        server = self.keep(Server(self.directory))
+        clock = os.path.join(self.directory, "clock")
+        set_clock(clock, "+0s")
+        server.spawn(env=faked_clock(clock))
+        until(server.is_ready, "the server to be ready")
+        door = locking.Door(server.http)
+        self.addCleanup(door.close)
+        for offset in ("+315360000s", "-86400s", "+5s"):
+            began = time.monotonic()
+            status, held = door.acquire("a", ttl="700ms")
+            self.assertEqual(status, 200)
+            set_clock(clock, offset)
+            waited, _ = door.acquire("a", ttl="700ms", wait="10s")
+            self.assertEqual(waited, 200)
+            self.assertGreater(time.monotonic() - began, 0.7)
+            self.assertLess(time.monotonic() - began, 5)
+            self.assertEqual(door.release("a", door.holders("a")[0])[0], 200)
+        years = set(re.findall(r"time=(\d{4})", server.log()))
+        self.assertGreater(len(years), 1, "the clock has not been faked at all")
 
 
 if __name__ == "__main__":

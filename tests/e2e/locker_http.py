@@ -33,6 +33,15 @@ class Waiting(threading.Thread):
         return self.result
 
 
+class WaitingForSeveral(Waiting):
+    def __init__(self, port, names, **body):
+        super().__init__(port, None, names=names, **body)
+
+    def run(self):
+        self.result = self.door.ask("POST", "/locks", self.body)
+        self.door.close()
+
+
 class Sessions(locking.Case):
     def test_a_session_lives_as_long_as_it_is_kept_alive(self):
         door = self.door(self.locker())
@@ -178,6 +187,29 @@ class Locks(locking.Case):
         self.one.release("r", session)
         self.assertEqual(self.one.holders("r"), [])
 
+    def test_several_are_taken_again_only_together(self):
+        session = self.one.session()
+        self.one.acquire("r1", session=session)
+        waiter = Waiting(self.server.port, "r1", ttl="1m", wait="1m")
+        until(lambda: self.one.waiters("r1"), "the waiter to stand in line")
+        both = {"names": ["r1", "r2"], "session": session, "again": True}
+        # A token from now would be above that of who waits already.
+        self.assertEqual(self.one.ask("POST", "/locks", both)[0], 409)
+        self.one.acquire("r2", session=session)
+        self.assertEqual(self.one.ask("POST", "/locks", both)[0], 409)
+        self.one.release("r1", session)
+        self.assertEqual(waiter.answer()[0], 200)
+
+    def test_what_is_given_back_during_the_wait_for_the_rest_is_not_held(self):
+        holder, session = self.one.session(), self.one.session()
+        self.one.acquire("w2", session=holder)
+        waiter = WaitingForSeveral(self.server.port, ["w1", "w2"], session=session, wait="1m")
+        until(lambda: self.one.waiters("w2"), "the waiter to stand in line")
+        self.one.release("w1", session)
+        self.one.release("w2", holder)
+        self.assertEqual(waiter.answer()[0], 404)
+        self.assertEqual(self.one.holders("w2"), [])
+
     def test_after_a_session_expires_its_lock_is_kept_for_the_delay(self):
         session = self.one.session(ttl="200ms")
         self.one.acquire("d", session=session, delay="700ms")
@@ -186,6 +218,16 @@ class Locks(locking.Case):
         waiter = Waiting(self.server.port, "d", session=self.two.session(), wait="1m")
         self.assertEqual(waiter.answer()[0], 200)
         self.assertGreaterEqual(time.monotonic() - began, 0.8)
+
+    def test_a_session_of_its_own_outlives_the_wait(self):
+        holder = self.one.session()
+        self.one.acquire("o", session=holder)
+        waiter = Waiting(self.server.port, "o", ttl="200ms", wait="1m")
+        until(lambda: self.one.waiters("o"), "the waiter to stand in line")
+        began = time.monotonic()
+        until(lambda: time.monotonic() > began + 0.6, "more than its time to pass")
+        self.one.release("o", holder)
+        self.assertEqual(waiter.answer()[0], 200)
 
     def test_a_session_of_its_own_ends_with_the_lock(self):
         status, held = self.one.acquire("o", ttl="1m")

@@ -11,6 +11,8 @@ SEMAPHORES = {"some/2": 2, "some/3": 3}
 REDIS = ["redis/1", "redis/2"]
 NAMES = [*EXCLUSIVE, *SHARED, *SEMAPHORES, *REDIS]
 
+REASONS = [0, 10, 100, 3000]  # their bytes: so that it comes to snapshots
+
 HELD_BY_OTHERS = "held by others"
 WAITED = "held by others, for as long as was waited"
 NO_SESSION = "there is no such session"
@@ -121,7 +123,7 @@ class HttpClient(Client):
     async def take(self, names, mode="exclusive", permits=1, wait=None, own_ttl=None, line=None):
         """The claims, one for each name, when they were granted, else None."""
         id = self.history.fresh_id()
-        body = {"text": id, "mode": mode}
+        body = {"text": id, "mode": mode, "reason": "." * self.rng.choice(REASONS)}
         if permits > 1:
             body["permits"] = permits
         if wait is not None:
@@ -252,7 +254,7 @@ class HttpClient(Client):
         return name, self.rng.choice(["shared", "shared", "exclusive"]) if name in SHARED else "exclusive", 1
 
     def patience(self):
-        return self.rng.choice([None, None, 20, 100, 400])
+        return self.rng.choice([None, None, None, 10, 50, 300])
 
     async def work(self, claims):
         for _ in range(self.rng.randint(1, 4)):

@@ -73,6 +73,7 @@ class Life:
         self.died = None
         self.first_seen = {}  # by name: the ids that stood in the queue when it had started
         self.operations = defaultdict(list)  # by name
+        self.may_leave = {}  # by name and id: how, since when
 
 
 class History:
@@ -84,7 +85,7 @@ class History:
         self.pending = {}  # (name, id): claims that may stand in a queue
         self.violations = []
         self.last_id = 0
-        self.undecided = self.searched = self.operations = 0
+        self.undecided = self.hardest = self.operations = 0
         self.grants = 0
 
     def wrong(self, text):
@@ -106,7 +107,14 @@ class History:
         self.lives[-1].operations[name].append(Operation(kind, start, end or now(), True, what))
 
     def perhaps(self, name, kind, what, start):
-        self.lives[-1].operations[name].append(Operation(kind, start, certain=False, what=what))
+        life = self.lives[-1]
+        operation = Operation(kind, start, certain=False, what=what)
+        if kind == "remove":  # once is enough
+            known = life.may_leave.setdefault((name, what), operation)
+            known.start = min(known.start, start)
+            if known is not operation:
+                return
+        life.operations[name].append(operation)
 
     def granted(self, claim, token):
         claim.granted = now()
@@ -218,7 +226,7 @@ class History:
         before = [claim.token for claim in model.claims.values() if claim.token and self.is_known_before(claim, life, name)]
         state = Queue(life.first_seen.get(name, ()), max(before, default=0))
         verdict = linearize(model, state, operations)
-        self.searched += verdict.tried
+        self.hardest = max(self.hardest, verdict.tried)
         self.operations += len(operations)
         if not verdict.is_decided:
             self.undecided += 1

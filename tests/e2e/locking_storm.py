@@ -2,17 +2,17 @@
 milliseconds, and its doors by hand, on asyncio."""
 
 import asyncio
+import glob
 import json
 import os
 import random
 import re
+import shutil
 import socket
 import subprocess
 import time
 
-from harness import BUILD
-
-LOCKER = os.path.join(BUILD, "cmd/weir-locker")
+from locking import LOCKER
 
 CONFIG = """
 store = "file:{directory}"
@@ -211,9 +211,13 @@ class RedisLine:
         return await self.answer()
 
 
+IS_SANITIZED = os.environ.get("WEIR_SANITIZE", "") not in ("", "OFF")
+
+# Neither goes together with sanitizers.
+STRACE = None if IS_SANITIZED else shutil.which("strace")
+NO_STRACE = "needs strace, and a build without sanitizers"
 # So that a wall clock can jump while the server runs.
-FAKETIME = next((path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-                                   "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1") if os.path.exists(path)), None)
+FAKETIME = next((path for path in glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1") if not IS_SANITIZED), None)
 
 
 def faked_clock(path):
