@@ -236,7 +236,7 @@ class Losses(Case):
 
     def test_a_server_that_is_gone_for_a_lease_ends_the_command(self):
         locker = self.locker()
-        running = self.start_lock(locker, "run", "--ttl", "1s", "--kill-after", "300ms", "a", "--", "sh", "-c",
+        running = self.start_lock(locker, "run", "--ttl", "3s", "--kill-after", "300ms", "a", "--", "sh", "-c",
                                   'trap "echo asked > asked; exit 0" TERM; echo > ready; while :; do sleep 0.05; done')
         self.wait_until_there("ready")
         locker.process.kill()
@@ -277,7 +277,7 @@ class Losses(Case):
 
     def test_a_process_that_was_stopped_for_too_long_knows_that_it_has_lost(self):
         locker = self.locker()
-        running = self.start_lock(locker, "run", "--ttl", "500ms", "a", "--", *sleeper("pid"))
+        running = self.start_lock(locker, "run", "--ttl", "2s", "a", "--", *sleeper("pid"))
         pid = int(self.wait_for_text("pid"))
         running.signal(signal.SIGSTOP)
         locker.wait_until_free("a")
@@ -288,7 +288,7 @@ class Losses(Case):
     def test_a_server_that_forgets_its_sessions_ends_the_command(self):
         port = free_port()
         locker = self.locker(listen=f"127.0.0.1:{port}")
-        running = self.start_lock(locker, "run", "--ttl", "3s", "a", "--", *sleeper("pid"))
+        running = self.start_lock(locker, "run", "--ttl", "12s", "a", "--", *sleeper("pid"))
         self.wait_for_text("pid")
         locker.stop()
         self.locker(listen=f"127.0.0.1:{port}")
@@ -304,7 +304,7 @@ class Losses(Case):
 
     def test_a_lease_is_kept_for_as_long_as_the_command_runs(self):
         locker = self.locker()
-        running = self.start_lock(locker, "run", "--ttl", "300ms", "a", "--", "sleep", "1.5")
+        running = self.start_lock(locker, "run", "--ttl", "1500ms", "a", "--", "sleep", "4")
         token = locker.wait_for_holder("a")["token"]
         self.assertEqual(running.wait(), 0, running.err())
         self.assertGreater(int(self.weir_lock(locker, "run", "a", "--", "printenv", "WEIR_LOCK_TOKEN").stdout), token)
@@ -320,7 +320,7 @@ class Restarts(Case):
         for end in (lambda locker: locker.stop(), lambda locker: (locker.process.kill(), locker.process.wait())):
             port = free_port()
             locker = self.start(port)
-            running = self.start_lock(locker, "run", "--ttl", "6s", "a", "--", *sleeper("pid"))
+            running = self.start_lock(locker, "run", "--ttl", "12s", "a", "--", *sleeper("pid"))
             pid = int(self.wait_for_text("pid"))
             session = locker.wait_for_holder("a")["session"]
             end(locker)
@@ -339,9 +339,9 @@ class Restarts(Case):
         for end in (lambda locker: locker.stop(), lambda locker: (locker.process.kill(), locker.process.wait())):
             port = free_port()
             locker = self.start(port)
-            holder = self.start_lock(locker, "run", "--ttl", "6s", "a", "--", *sleeper("pid"))
+            holder = self.start_lock(locker, "run", "--ttl", "12s", "a", "--", *sleeper("pid"))
             pid = int(self.wait_for_text("pid"))
-            waiting = self.start_lock(locker, "run", "--ttl", "6s", "a", "--", "echo", "mine")
+            waiting = self.start_lock(locker, "run", "--ttl", "12s", "a", "--", "echo", "mine")
             follower = self.start_lock(locker, "wait", "a")
             locker.wait_for_waiter("a")
             end(locker)
@@ -375,7 +375,7 @@ class Restarts(Case):
         locker = self.locker()
         self.start_lock(locker, "run", "a", "--", *sleeper("pid"))
         self.wait_for_text("pid")
-        waiting = self.start_lock(locker, "run", "--ttl", "500ms", "a", "--", "true")
+        waiting = self.start_lock(locker, "run", "--ttl", "2s", "a", "--", "true")
         locker.wait_for_waiter("a")
         locker.process.kill()
         self.assertEqual(waiting.wait(), 69, waiting.err())
@@ -590,7 +590,7 @@ class Elections(Case):
     def test_who_stands_again_waits_for_a_server_that_is_away_for_long(self):
         port = free_port()
         locker = self.locker(listen=f"127.0.0.1:{port}")
-        running = self.start_lock(locker, "elect", "boss", "--again", "--ttl", "300ms", "--kill-after", "100ms", "--",
+        running = self.start_lock(locker, "elect", "boss", "--again", "--ttl", "1500ms", "--kill-after", "100ms", "--",
                                   "sh", "-c", "echo $WEIR_LOCK_SESSION > session; exec sleep 1000")
         session = self.wait_for_text("session")
         os.remove(self.path("session"))
