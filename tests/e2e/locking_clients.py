@@ -83,8 +83,10 @@ class HttpClient(Client):
             self.lease = Lease(answer["session"], ttl / 1000, sent)
             self.lease.is_sure = True
             self.history.leases[self.lease.name] = self.lease
-        else:
+        elif status != 404:  # over before anyone could be told: the server or its disk stood still
             self.unexpected(status, answer)
+        else:
+            raise Lost
 
     async def keep_alive(self, lease=None):
         lease = lease or self.lease
