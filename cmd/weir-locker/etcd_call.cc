@@ -81,15 +81,22 @@ aio::Task<Reply<bool>> EtcdCall::read_by(Message& message, aio::Deadline deadlin
 }
 
 Reply<> EtcdCall::add(const Message& message) {
-  const size_t size = message.ByteSizeLong();
-  if (size > settings().answer.count) {
-    return refuse(Code::resource_exhausted,
-                  "etcdserver: the answer would have " + std::to_string(size) + " bytes; ask for fewer keys");
+  const size_t size = message.ByteSizeLong() + etcd::kPrefixBytes;
+  if (connection_.unsent + size > settings().answers.count) {
+    return refuse(Code::resource_exhausted, "etcdserver: the answer has " + std::to_string(size) +
+                                                " bytes, and " + std::to_string(connection_.unsent) +
+                                                " more wait for this client; ask for fewer keys");
   }
+  connection_.unsent += size;
   const size_t at = etcd::reserve_prefix(outgoing_);
   message.AppendToString(&outgoing_);
   etcd::set_prefix(outgoing_, at);
   return {};
+}
+
+void EtcdCall::forget_outgoing() {
+  connection_.unsent -= outgoing_.size();
+  outgoing_ = {};
 }
 
 aio::Task<Reply<>> EtcdCall::send() {
@@ -99,14 +106,14 @@ aio::Task<Reply<>> EtcdCall::send() {
     part.lines = kHeadLines;
   }
   const auto sent = co_await stream_.send(part, engine().loop().in(settings().send_timeout));
-  outgoing_.clear();
+  forget_outgoing();
   if (!sent) co_return std::unexpected(etcd_status(sent.error()));
   co_return Reply<>();
 }
 
 aio::Task<> EtcdCall::finish(Status status) {
   std::string lines = etcd::status_lines(status);
-  if (status.code != Code::ok) outgoing_.clear();
+  if (status.code != Code::ok) forget_outgoing();
   http::H2Answer part{.last = true};
   if (has_head_ || !outgoing_.empty()) {
     part.piece = outgoing_;

@@ -15,6 +15,7 @@ struct EtcdConnection {
   Engine& engine;
   const EtcdSettings& settings;
   size_t watches = 0;
+  size_t unsent = 0;  // bytes of answers
 };
 
 class EtcdCall {
@@ -26,6 +27,9 @@ class EtcdCall {
         stream_(stream),
         deadline_(deadline),
         reader_(connection.settings.request.count) {}
+  ~EtcdCall() { forget_outgoing(); }
+  EtcdCall(const EtcdCall&) = delete;
+  EtcdCall& operator=(const EtcdCall&) = delete;
 
   Engine& engine() const { return connection_.engine; }
   const EtcdSettings& settings() const { return connection_.settings; }
@@ -40,13 +44,14 @@ class EtcdCall {
   // The only one, of a client that will say nothing else.
   aio::Task<etcd::Reply<>> read_only(Message& message);
 
-  // What leaves with the next send() or with the end.
+  // What leaves with the next send() or with the end. Refused when too much waits for the client already.
   etcd::Reply<> add(const Message& message);
   aio::Task<etcd::Reply<>> send();
   // Whatever was added is part of a good end only.
   aio::Task<> finish(etcd::Status status);
 
  private:
+  void forget_outgoing();
   aio::Task<etcd::Reply<bool>> read_by(Message& message, aio::Deadline deadline);
 
   EtcdConnection& connection_;

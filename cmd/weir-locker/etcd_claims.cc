@@ -63,6 +63,8 @@ aio::Task<Attempt> attempt(Engine& engine, const EtcdClaim& claim, EtcdGranted& 
   if (is_own) keeping.spawn(keep_session(engine, out.lease, kOwnTtl / 3));
   made.outcome = co_await engine.granted(out.key, out.created, deadline);
   co_await keeping.close();
+  out.revision = engine.keys().revision();
+  if (made.outcome) made.outcome = co_await engine.settle();
   if (made.outcome) withdrawal.forgo();
   co_return made;
 }
@@ -82,7 +84,6 @@ aio::Task<Reply<EtcdGranted>> etcd_claim(EtcdCall& call, EtcdClaim claim) {
                                engine.keys().find_lease(claim.lease) != nullptr;
     if (!was_withdrawn) co_return std::unexpected(etcd_status(made.outcome.error()));
   }
-  granted.revision = engine.visible();
   co_return granted;
 }
 

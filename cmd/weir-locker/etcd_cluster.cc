@@ -20,8 +20,8 @@ aio::Task<Reply<MemberListResponse>> member_list(EtcdCall& call, MemberListReque
   member->set_name("weir-locker");
   // As the client calls us: how else it may, only its side knows. Some have a URL as our name already.
   std::string url(call.authority());
-  if (!url.contains("://")) url = std::string(call.scheme()) + "://" + url;
-  member->add_clienturls(std::move(url));
+  if (!url.empty() && !url.contains("://")) url = std::string(call.scheme()) + "://" + url;
+  if (!url.empty()) member->add_clienturls(std::move(url));
   co_return response;
 }
 

@@ -18,7 +18,7 @@ struct EtcdSettings {
   uint32_t streams = 256;       // calls of one connection at once, those that only wait too
   size_t watches = 1000;        // of one connection
   Bytes request{1536 << 10};    // the largest message that is taken
-  Bytes answer{64 << 20};       // the largest message that is made
+  Bytes answers{64 << 20};      // of one connection, made and not yet sent
   Bytes watch_answer{1 << 20};  // when changes are told in several messages; but a request's all at once
   Duration request_timeout = std::chrono::seconds(30);  // for all of a request to come in
   Duration send_timeout = std::chrono::minutes(1);      // while the client takes nothing

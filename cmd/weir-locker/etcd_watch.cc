@@ -76,20 +76,23 @@ class Watching {
   aio::Event arrived_;  // there is something to do
   aio::Event room_;     // for a request
   std::deque<WatchRequest> requests_;
-  std::optional<Status> received_;  // how the client's side has ended
+  std::optional<Status> failure_;  // of the client's side
   std::map<int64_t, Following> followings_;
   int64_t next_id_ = 0;
   bool wants_progress_now_ = false;
   aio::Deadline progress_due_ = aio::Deadline::never();
 };
 
+// A client that wants nothing else is still told of changes.
 aio::Task<> Watching::receive() {
-  Status end;
   for (;;) {
     WatchRequest request;
     const auto read = co_await call_.read(request);
-    if (!read) end = read.error();
-    if (!read || !*read) break;
+    if (!read) {
+      failure_ = read.error();
+      arrived_.set();
+    }
+    if (!read || !*read) co_return;
     requests_.push_back(std::move(request));
     arrived_.set();
     while (requests_.size() >= kMostWaiting) {
@@ -98,8 +101,6 @@ aio::Task<> Watching::receive() {
       if (!has_room) co_return;
     }
   }
-  received_ = std::move(end);
-  arrived_.set();
 }
 
 aio::Task<Status> Watching::serve() {
@@ -113,9 +114,9 @@ aio::Task<Status> Watching::serve() {
       const auto answered = co_await answer(request);
       if (!answered) co_return answered.error();
     }
-    if (received_) co_return *received_;
     const auto told = co_await tell_changes();
     if (!told) co_return told.error();
+    if (failure_) co_return *failure_;
     const auto woken = co_await arrived_.wait(next_deadline());
     if (!woken && woken.error().code != Errc::timed_out) co_return etcd_status(woken.error());
     if (!woken && call_.deadline() <= engine_.loop().in(Duration{0})) co_return etcd_status(woken.error());

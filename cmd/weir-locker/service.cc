@@ -121,6 +121,7 @@ Result<> Service::adopt(const Config& config) {
   doors->etcd_tls = std::move(*etcd_tls);
   doors->http.token = config.http.token;
   doors->redis.password = config.redis.password;
+  if (doors_) doors->redis.shared = doors_->redis.shared;  // the scripts that clients have loaded
   if (!events_ || !(events_->target() == config.events.to)) {
     std::shared_ptr<daemon::EventSink> opened;
     if (config.events.to.kind != daemon::EventTarget::Kind::off) {

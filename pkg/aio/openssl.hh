@@ -21,5 +21,8 @@ using CipherPtr = std::unique_ptr<EVP_CIPHER, FreeWith<EVP_CIPHER_free>>;
 
 // What this thread's queue of errors says, which is then empty: the first, for the others follow from it.
 std::string take_openssl_error();
+// Empties it, as SSL_get_error() wants before each call. There is hardly ever anything in it: to ask first
+// spares ERR_clear_error()'s 840 instructions, of 9,000 that a small record costs.
+void forget_openssl_errors();
 
 }  // namespace weir::aio

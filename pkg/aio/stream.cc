@@ -73,7 +73,11 @@ void Stream::State::after_read(size_t fresh) {
     std::exchange(peer_watcher, nullptr)->cancel();
   }
   // The reader went on within the call above and mostly has emptied the buffer; it may have closed us too.
-  if (!closing && !ended && room() == 0) {
+  // Who waits for nothing now, such as a server's idle connection, would keep it, and the next would read
+  // into one that the processor's cache has forgotten.
+  if (closing) return;
+  release_if_empty();
+  if (!ended && room() == 0) {
     paused = true;
     uv_read_stop(&handle.stream);
   }

@@ -20,6 +20,10 @@ std::string take_openssl_error() {
   return reason != nullptr ? reason : "error " + std::to_string(code);
 }
 
+void forget_openssl_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 std::string openssl_version() {
   return OpenSSL_version(OPENSSL_VERSION_STRING);
 }

@@ -143,10 +143,14 @@ TlsEngine::Step TlsEngine::handshake() {
   return step_of(SSL_do_handshake(ssl_.get()));
 }
 
+bool TlsEngine::has_input() const {
+  return !input.empty() || SSL_has_pending(ssl_.get()) == 1;
+}
+
 TlsEngine::Step TlsEngine::open(std::span<char> to, size_t& count) {
   count = 0;
   if (!failure_.empty()) return Step::failed;
-  ERR_clear_error();
+  forget_openssl_errors();
   return step_of(SSL_read_ex(ssl_.get(), to.data(), to.size(), &count));
 }
 
@@ -196,7 +200,7 @@ TlsEngine::Step TlsEngine::seal(std::span<std::string_view> parts, size_t& count
     const std::string_view piece = next_piece(parts, gathered);
     if (piece.empty()) break;
     size_t written = 0;
-    ERR_clear_error();
+    forget_openssl_errors();
     step = step_of(SSL_write_ex(ssl_.get(), piece.data(), piece.size(), &written));
     count += written;
     for (std::string_view& part : parts) {

@@ -56,6 +56,8 @@ class TlsEngine {
   Step handshake();
   // Opens records into `to`, at most one a call; `count` bytes of plaintext.
   Step open(std::span<char> to, size_t& count);
+  // Whether there is anything left that open() could look at.
+  bool has_input() const;
   // Seals what the output has room for, and takes it from the parts. Done does not mean all of it.
   Step seal(std::span<std::string_view> parts, size_t& count);
   // Says that we send no more; once.

@@ -129,14 +129,25 @@ IpAddress IpAddress::masked(unsigned prefix) const {
   return out;
 }
 
-void IpAddress::append_to(std::string& out) const {
-  if (is_v4()) {  // by hand: inet_ntop goes through sprintf, 2% of a proxied request
-    for (int i = 12; i < 16; ++i) {
-      if (i > 12) out += '.';
-      append_uint(out, bytes_[i]);
-    }
-    return;
+namespace {
+
+// By hand, for a proxied request has it twice: inet_ntop goes through sprintf, which was 2% of that request.
+void append_v4(std::string& out, std::span<const uint8_t, 4> bytes) {
+  char text[INET_ADDRSTRLEN];
+  char* to = text;
+  for (const uint8_t byte : bytes) {
+    if (byte >= 100) *to++ = static_cast<char>('0' + byte / 100);
+    if (byte >= 10) *to++ = static_cast<char>('0' + byte / 10 % 10);
+    *to++ = static_cast<char>('0' + byte % 10);
+    *to++ = '.';
   }
+  out.append(text, to - 1);
+}
+
+}  // namespace
+
+void IpAddress::append_to(std::string& out) const {
+  if (is_v4()) return append_v4(out, std::span(bytes_).last<4>());
   char buffer[INET6_ADDRSTRLEN];
   inet_ntop(AF_INET6, bytes_.data(), buffer, sizeof buffer);
   out += buffer;

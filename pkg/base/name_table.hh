@@ -5,11 +5,9 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -27,38 +25,41 @@ class NameTable {
   NameTable(const NameTable&) = delete;
   NameTable& operator=(const NameTable&) = delete;
 
-  size_t size() const { return entries_.size(); }
+  size_t size() const { return size_; }
   // Null: there is none. Stays where it is until it is erased.
-  Value* find(std::string_view name) { return const_cast<Value*>(std::as_const(*this).find(name)); }
-  const Value* find(std::string_view name) const {
-    const auto found = entries_.find(name);
-    return found == entries_.end() ? nullptr : found->second.value;
+  Value* find(std::string_view name) {
+    Slot& slot = slots_[place_of(name, hash_of(name))];
+    return slot.hash == 0 ? nullptr : &slot.entry->second;
   }
+  const Value* find(std::string_view name) const { return const_cast<NameTable&>(*this).find(name); }
 
   // The value of this name, a fresh one if there was none.
   Value& operator[](std::string_view name) {
-    const auto found = entries_.find(name);
-    return found == entries_.end() ? add(name) : *found->second.value;
+    const uint64_t hash = hash_of(name);
+    const size_t place = place_of(name, hash);
+    return slots_[place].hash == 0 ? add(name, hash, place) : slots_[place].entry->second;
   }
 
   void erase(std::string_view name) {
-    const auto found = entries_.find(name);
-    if (found == entries_.end()) return;
-    const Entry gone = found->second;
-    if (gone.fresh != kNone) {
-      fresh_.back().entry->fresh = gone.fresh;
+    const size_t place = place_of(name, hash_of(name));
+    if (slots_[place].hash == 0) return;
+    const Slot gone = slots_[place];
+    close_gap(place);
+    --size_;
+    if (gone.fresh == kNone) {
+      ordered_.erase(gone.position);
+      return;
+    }
+    if (gone.fresh + 1 != fresh_.size()) {
+      slot_of(fresh_.back()).fresh = gone.fresh;
       std::swap(fresh_[gone.fresh], fresh_.back());
     }
-    entries_.erase(found);  // while the name that it goes by is there
-    if (gone.fresh != kNone) {
-      fresh_.pop_back();
-    } else {
-      ordered_.erase(gone.place);
-    }
+    fresh_.pop_back();
   }
 
   void clear() {
-    entries_.clear();
+    slots_.assign(kFewestSlots, {});
+    size_ = 0;
     fresh_.clear();
     ordered_.clear();
   }
@@ -66,7 +67,9 @@ class NameTable {
   // In no order.
   template <typename Visit>
   void for_each(Visit visit) {
-    for (auto& [name, entry] : entries_) visit(name, *entry.value);
+    for (Slot& slot : slots_) {
+      if (slot.hash != 0) visit(std::string_view(slot.entry->first), slot.entry->second);
+    }
   }
 
   const Ordered& ordered() const {
@@ -78,45 +81,88 @@ class NameTable {
 
  private:
   static constexpr size_t kNone = SIZE_MAX;
+  static constexpr size_t kFewestSlots = 16;  // a power of 2, as any number of slots
   // More would take too long to put in order at once.
-  static constexpr size_t kMostFresh = 128 * 1024;
+  static constexpr size_t kMostFresh = 256 * 1024;
 
-  // Either in ordered_, or a node for it in fresh_.
-  struct Entry {
-    Value* value = nullptr;
+  // Its entry is a node either of ordered_ or for it, in fresh_.
+  struct Slot {
+    uint64_t hash = 0;  // 0: it is free
+    typename Ordered::value_type* entry = nullptr;
+    typename Ordered::iterator position = {};
     size_t fresh = kNone;
-    typename Ordered::iterator place = {};
   };
   struct Fresh {
     typename Ordered::node_type node;
-    Entry* entry = nullptr;
-  };
-  struct Hash {
-    HashKey key = HashKey::random();
-    size_t operator()(std::string_view name) const { return siphash(key, name); }
+    uint64_t hash = 0;
   };
 
-  void put_in_order(Fresh& fresh) const {
-    fresh.entry->place = ordered_.insert(std::move(fresh.node)).position;
-    fresh.entry->fresh = kNone;
+  uint64_t hash_of(std::string_view name) const { return siphash(key_, name) | 1; }
+  // The low bit is spent on not being 0.
+  size_t home_of(uint64_t hash) const { return (hash >> 1) & (slots_.size() - 1); }
+  size_t behind(size_t place) const { return (place + 1) & (slots_.size() - 1); }
+
+  // Where the name stands, or the free slot where it would.
+  size_t place_of(std::string_view name, uint64_t hash) const {
+    size_t place = home_of(hash);
+    while (slots_[place].hash != 0 && (slots_[place].hash != hash || slots_[place].entry->first != name))
+      place = behind(place);
+    return place;
+  }
+  Slot& slot_of(const Fresh& fresh) const {
+    size_t place = home_of(fresh.hash);
+    while (slots_[place].entry == nullptr || &slots_[place].entry->second != &fresh.node.mapped())
+      place = behind(place);
+    return slots_[place];
   }
 
-  Value& add(std::string_view name) {
+  void put_in_order(Fresh& fresh) const {
+    Slot& slot = slot_of(fresh);
+    slot.position = ordered_.insert(std::move(fresh.node)).position;
+    slot.fresh = kNone;
+  }
+
+  Value& add(std::string_view name, uint64_t hash, size_t place) {
     Ordered maker;  // the only way to a node
-    auto node = maker.extract(maker.try_emplace(std::string(name)).first);
-    Value& value = node.mapped();
-    Entry& entry = entries_[node.key()];
-    entry.value = &value;
-    entry.fresh = fresh_.size();
-    fresh_.push_back({std::move(node), &entry});
+    const auto made = maker.try_emplace(std::string(name)).first;
+    slots_[place] = {hash, &*made, {}, fresh_.size()};
+    ++size_;
+    fresh_.push_back({maker.extract(made), hash});
+    Value& value = fresh_.back().node.mapped();
     if (fresh_.size() > kMostFresh) {
       put_in_order(fresh_.back());
       fresh_.pop_back();
     }
+    if (size_ > slots_.size() / 4 * 3) grow();
     return value;
   }
 
-  std::unordered_map<std::string_view, Entry, Hash> entries_;  // their names stand in the nodes
+  void grow() {
+    std::vector<Slot> before(2 * slots_.size());
+    before.swap(slots_);
+    for (const Slot& slot : before) {
+      if (slot.hash == 0) continue;
+      size_t place = home_of(slot.hash);
+      while (slots_[place].hash != 0) place = behind(place);
+      slots_[place] = slot;
+    }
+  }
+
+  // Frees a slot; who stands behind it because it was taken moves up.
+  void close_gap(size_t gap) {
+    const size_t mask = slots_.size() - 1;
+    for (size_t next = behind(gap); slots_[next].hash != 0; next = behind(next)) {
+      const size_t way = (next - home_of(slots_[next].hash)) & mask;
+      if (way < ((next - gap) & mask)) continue;
+      slots_[gap] = slots_[next];
+      gap = next;
+    }
+    slots_[gap] = {};
+  }
+
+  const HashKey key_ = HashKey::random();
+  size_t size_ = 0;
+  mutable std::vector<Slot> slots_ = std::vector<Slot>(kFewestSlots);
   mutable std::vector<Fresh> fresh_;
   mutable Ordered ordered_;
   mutable std::mutex ordering_;  // of two who walk at the same time one does it

@@ -3,10 +3,19 @@
 #include <algorithm>
 #include <charconv>
 
+#include "pkg/base/words.hh"
+
 namespace weir {
 
 bool iequals(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+  if (a.size() != b.size()) return false;
+  size_t at = 0;
+  for (; at + words::kSize <= a.size(); at += words::kSize) {
+    if (words::ascii_lower(words::load(a.data() + at)) != words::ascii_lower(words::load(b.data() + at)))
+      return false;
+  }
+  while (at < a.size() && ascii_lower(a[at]) == ascii_lower(b[at])) ++at;
+  return at == a.size();
 }
 
 std::string to_lower(std::string_view text) {
@@ -16,9 +25,10 @@ std::string to_lower(std::string_view text) {
 }
 
 std::string_view trim(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -68,11 +78,12 @@ void append_uint(std::string& out, uint64_t value) {
 
 void append_hex(std::string& out, std::span<const uint8_t> bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  size_t at = out.size();
-  out.resize(at + 2 * bytes.size());
+  const size_t size = out.size();
+  out.resize(size + 2 * bytes.size());
+  char* to = out.data() + size;
   for (const uint8_t byte : bytes) {
-    out[at++] = kDigits[byte >> 4];
-    out[at++] = kDigits[byte & 15];
+    *to++ = kDigits[byte >> 4];
+    *to++ = kDigits[byte & 15];
   }
 }
 

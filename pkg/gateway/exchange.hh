@@ -63,6 +63,7 @@ class Exchange {
   aio::Task<resilience::Slot> enter_bulkhead();
   void mirror();
   aio::TaskContext* watcher() const { return settings().abort_when_client_leaves ? task_ : nullptr; }
+  bool take_idle_connection();
   aio::Task<Attempt> connect(bool only_fresh);
   aio::Task<Attempt> send_request();
   aio::Task<Attempt> await_head(aio::Deadline deadline);
@@ -131,6 +132,7 @@ class Exchange {
   std::string target_;  // as the server gets it
   std::string request_out_;
   std::string response_out_;
+  std::string trailers_out_;  // of the request
   std::string problem_;
 
   ServerConnection connection_;  // of the present attempt

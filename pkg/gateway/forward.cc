@@ -34,7 +34,8 @@ aio::Task<Exchange::Next> Exchange::forward() {
       co_return co_await answer(503, "no server of this upstream can be asked now", "Retry-After: 1\r\n");
     }
     upstream.metrics.attempts->add();
-    Attempt outcome = co_await connect(only_fresh);
+    Attempt outcome = Attempt::ok;
+    if (only_fresh || !take_idle_connection()) outcome = co_await connect(only_fresh);
     if (outcome == Attempt::ok) outcome = co_await send_request();
     if (task_->cancelled) co_return Next::close;
     judge(outcome);
@@ -101,6 +102,12 @@ void Exchange::mirror() {
   (worker_.mirror(std::move(copy)) ? route_->metrics->mirrored : route_->metrics->not_mirrored)->add();
 }
 
+bool Exchange::take_idle_connection() {
+  record_.connect = Duration{0};
+  const bool sends_chunks = request_.framing.kind == http::BodyKind::chunked;
+  return connection_.take_idle(worker_, *upstream_, *choice_.server(), sends_chunks);
+}
+
 aio::Task<Attempt> Exchange::connect(bool only_fresh) {
   const ClientWatch watch(*client_, watcher());
   const bool sends_chunks = request_.framing.kind == http::BodyKind::chunked;
@@ -143,9 +150,9 @@ aio::Task<Attempt> Exchange::send_request() {
 // Writes `head` and a piece of the request's body.
 aio::Task<Result<>> Exchange::send_piece(std::string_view head, std::string_view piece, bool last,
                                          aio::Deadline deadline) {
-  const std::string trailers = last ? trailers_of(*body_, &Exchange::passes_request_field) : std::string();
-  auto sent = co_await connection_.side().send({head, piece, last, trailers}, deadline);
-  co_return sent;
+  trailers_out_.clear();
+  if (last) trailers_out_ = trailers_of(*body_, &Exchange::passes_request_field);
+  return connection_.side().send({head, piece, last, trailers_out_}, deadline);
 }
 
 // The answer's head; interim answers go to the client as they come.

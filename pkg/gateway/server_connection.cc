@@ -13,25 +13,31 @@ Attempt attempt_of(const Error& error) {
 
 }  // namespace
 
+bool ServerConnection::take_idle(Worker& worker, const Upstream& upstream, const Server& server,
+                                 bool sends_chunks) {
+  close();
+  connect_time_ = Duration{0};
+  if (upstream.speaks_h2() || upstream.settings.send_proxy != SendProxy::off) return false;
+  aio::Stream stream = worker.pool(server).take();
+  reused_ = stream.is_open();
+  if (reused_) side_ = &h1_.emplace(std::move(stream), sends_chunks);
+  return reused_;
+}
+
 aio::Task<Attempt> ServerConnection::open(Worker& worker, const Upstream& upstream, Server& server,
                                           Terms terms, std::string& reason) {
+  if (!terms.only_fresh && take_idle(worker, upstream, server, terms.sends_chunks)) co_return Attempt::ok;
   close();
   connect_time_ = Duration{0};
   if (upstream.speaks_h2()) co_return co_await open_h2(worker, upstream, server, terms, reason);
-  aio::Stream stream;
-  const bool may_share = upstream.settings.send_proxy == SendProxy::off;
-  if (may_share && !terms.only_fresh) stream = worker.pool(server).take();
-  reused_ = stream.is_open();
-  if (!reused_) {
-    const aio::Deadline deadline = worker.loop().in(upstream.settings.connect_timeout);
-    auto dialled = co_await dial_timed(worker, upstream, server, terms.client, deadline);
-    if (!dialled) {
-      reason = dialled.error().message;
-      co_return attempt_of(dialled.error());
-    }
-    stream = std::move(*dialled);
+  reused_ = false;
+  const aio::Deadline deadline = worker.loop().in(upstream.settings.connect_timeout);
+  auto dialled = co_await dial_timed(worker, upstream, server, terms.client, deadline);
+  if (!dialled) {
+    reason = dialled.error().message;
+    co_return attempt_of(dialled.error());
   }
-  side_ = &h1_.emplace(std::move(stream), terms.sends_chunks);
+  side_ = &h1_.emplace(std::move(*dialled), terms.sends_chunks);
   co_return Attempt::ok;
 }
 

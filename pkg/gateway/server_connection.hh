@@ -24,6 +24,8 @@ class ServerConnection {
     const Peer* client = nullptr;  // for send_proxy
   };
 
+  // Takes an idle connection, where there is one: what can be had without waiting needs no coroutine.
+  bool take_idle(Worker& worker, const Upstream& upstream, const Server& server, bool sends_chunks);
   // Attempt::ok: is_open(). Otherwise `reason` says why not. `upstream` and `server` must outlive it.
   aio::Task<Attempt> open(Worker& worker, const Upstream& upstream, Server& server, Terms terms,
                           std::string& reason);

@@ -43,10 +43,13 @@ bool is_traceparent(std::string_view text) {
 
 void append_random_hex(std::string& out, Random& random, size_t words) {
   while (words-- > 0) {
-    const uint64_t word = random.next() | 1;  // an id of zeros only is invalid
-    std::array<uint8_t, 8> bytes;
-    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(word >> (8 * i));
-    append_hex(out, bytes);
+    uint64_t word = random.next() | 1;  // an id of zeros only is invalid
+    std::array<char, 16> digits;
+    for (char& digit : digits) {
+      digit = "0123456789abcdef"[word & 15];
+      word >>= 4;
+    }
+    out.append(digits.data(), digits.size());
   }
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "pkg/http/h2_lines.hh"
+#include "pkg/http/h2_memory.hh"
 
 namespace weir::http {
 namespace {
@@ -118,8 +119,9 @@ const nghttp2_data_provider& H2Core::content_provider() {
 
 H2Core::H2Core(Role role, const H2Settings& settings, Owner& owner)
     : role_(role), settings_(settings), owner_(owner), guard_(role == Role::server), fields_(settings.head) {
-  const auto make = role == Role::server ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  if (make(&session_, Callbacks::table(), this, Callbacks::options()) != 0) throw std::bad_alloc();
+  const auto make = role == Role::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  if (make(&session_, Callbacks::table(), this, Callbacks::options(), h2_memory()) != 0)
+    throw std::bad_alloc();
   greet();
 }
 

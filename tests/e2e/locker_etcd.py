@@ -3,7 +3,6 @@ answers as etcd's own to the same calls."""
 
 import os
 import signal
-import unittest
 
 import etcd_clients
 import harness

@@ -80,6 +80,29 @@ struct Folder {
 
 }  // namespace
 
+namespace {
+
+Task<> take_one(Loop& loop, Stream& stream) {
+  const auto received = co_await stream.read_more(loop.in(10s));
+  REQUIRE(received);
+  stream.consume(stream.text().size());
+}
+
+}  // namespace
+
+TEST_CASE("a stream whose bytes were taken holds no buffer, though nobody waits for more") {
+  run([](Loop& loop) -> Task<> {
+    auto pair = co_await make_pair(loop);
+    Scope scope(loop);
+    scope.spawn(take_one(loop, pair.stream));
+    REQUIRE(write(pair.peer.get(), "x", 1) == 1);
+    co_await scope.join();
+    co_await yield();
+    CHECK(pair.stream.bytes_in() == 1);
+    CHECK(pair.stream.buffered().data() == nullptr);
+  });
+}
+
 TEST_CASE("bytes come back over TCP and over a Unix socket") {
   const Folder folder;
   for (const std::string& where :

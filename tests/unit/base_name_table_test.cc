@@ -13,7 +13,7 @@ TEST_CASE("a table of names does what a map does, walked now and then") {
   NameTable<int> table;
   std::map<std::string, int, std::less<>> model;
   for (int i = 0; i < 20'000; ++i) {
-    const std::string name = "a name that is not short " + std::to_string(random.below(50));
+    const std::string name = "a name that is not short " + std::to_string(random.below(200));
     switch (random.below(8)) {
       case 0:
         CHECK(table.ordered() == model);

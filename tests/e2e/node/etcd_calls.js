@@ -14,7 +14,6 @@ const lease = service(api.etcdserverpb.Lease);
 const watch = service(api.etcdserverpb.Watch);
 const lock = service(api.v3lockpb.Lock);
 const election = service(api.v3electionpb.Election);
-const clients = [kv, lease, watch, lock, election];
 
 // What differs from server to server is left out; bytes are shown as text.
 function plain(value) {
@@ -177,11 +176,13 @@ async function watches() {
   await create({ key: 'w/9', start_revision: Number(erased.revision) + 3 });
   for (let i = 0; i < 3; ++i) await call(kv, 'Put', bytes({ key: 'w/9', value: String(i) }));
   await seen.show('from later on');
+  await seen.show('from later on');
   stream.write({ progress_request: {} });
-  const progress = await seen.next();
-  console.log('progress', progress.revision, progress.events.length);
+  await seen.show('progress');
   stream.end();
-  await seen.show('watching');
+  await call(kv, 'Put', bytes({ key: 'w/9', value: 'end' }));
+  await seen.show('from later on');
+  stream.cancel();
 }
 
 async function locks() {
@@ -230,7 +231,7 @@ async function main() {
     console.log(`-- ${part.name}`);
     await part();
   }
-  for (const client of clients) client.close();
+  process.exit(0);  // etcd's own connection stays open for a cancelled Observe
 }
 
 main().catch((error) => {
