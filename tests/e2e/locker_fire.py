@@ -20,16 +20,17 @@ import unittest
 import harness
 import locking
 from harness import until
-from locking_storm import FAKETIME, IS_SANITIZED, STRACE, HttpLine, Lost, NotSent, Server, faked_clock, set_clock
 from locking_clients import NAMES, HttpClient, Observer, RedisClient
 from locking_history import History, Resource, now
+from locking_storm import FAKETIME, IS_SANITIZED, STRACE, HttpLine, Lost, NotSent, Server, faked_clock, set_clock
 
 CRASHES = int(os.environ.get("WEIR_FIRE_CRASHES", 60 if IS_SANITIZED else 210))
 SECONDS = float(os.environ.get("WEIR_FIRE_SECONDS", 150))
 SEED = int(os.environ.get("WEIR_FIRE_SEED", 0)) or harness.commit_number()
 FAILED = 70  # the exit status after the disk has failed
 
-SYSTEM_CALLS = ["fdatasync", "pwritev", "fallocate", "ftruncate", "rename,renameat,renameat2", "unlink,unlinkat", "fsync"]
+SYSTEM_CALLS = ["fdatasync", "pwritev", "fallocate", "ftruncate", "?rename,?renameat,?renameat2",
+                "?unlink,unlinkat", "fsync"]
 
 
 def injection(calls, what, when):
