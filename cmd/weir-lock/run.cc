@@ -228,6 +228,7 @@ aio::Task<> Run::tell_who_holds() {
 // Holding it.
 
 aio::Task<int> Run::run_command(uint64_t token) {
+  was_lost_ = false;
   if (options_.is_verbose) {
     const auto waited = std::chrono::floor<std::chrono::milliseconds>(BootClock::now() - began_);
     tell("taken after " + format_duration(waited) + ", token " + std::to_string(token));

@@ -22,8 +22,8 @@ struct EtcdSettings {
   Bytes watch_answer{1 << 20};  // when changes are told in several messages; but a request's all at once
   Duration request_timeout = std::chrono::seconds(30);  // for all of a request to come in
   Duration send_timeout = std::chrono::minutes(1);      // while the client takes nothing
-  Duration progress =
-      std::chrono::minutes(10);  // when a watch that wants to know is told that nothing is new
+  // When a watch that wants to know is told that there is nothing new.
+  Duration progress = std::chrono::minutes(10);
 };
 
 // Serves the connection until it is over, or until the task is cancelled.

@@ -137,11 +137,11 @@ http::ServerResponse list_locks(const Engine& engine, const HttpCall& call) {
   std::string json = "{\"locks\":[";
   size_t count = 0;
   for (auto at = queues.lower_bound(prefix); at != queues.end() && at->first.starts_with(prefix); ++at) {
-    if (count == kMostListed) break;
-    if (count++ > 0) json += ',';
+    if (count++ >= kMostListed) continue;
+    if (count > 1) json += ',';
     json += lock_json(engine, at->first);
   }
-  json += "],\"count\":" + std::to_string(queues.size()) + "}";
+  json += "],\"count\":" + std::to_string(count) + "}";
   return json_response(200, std::move(json));
 }
 

@@ -21,8 +21,8 @@ struct HeadLimits {
   size_t line = 8192;    // bytes of the first line, without its end
   size_t bytes = 16384;  // bytes of all field lines, with their ends
   size_t fields = 100;
-  // HTTP/2 only: whatever stands for the host will do, for whom all hosts are one. Clients of gRPC write there
-  // what they were told to connect to, "http://" and all.
+  // HTTP/2 only: whatever stands for the host will do, for whom all hosts are one. Clients of gRPC write
+  // there what they were told to connect to, "http://" and all.
   bool any_host = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "pkg/base/text.hh"
 #include "pkg/base/wire.hh"
 
 namespace weir::lock {
@@ -86,6 +87,11 @@ const char* name_problem(std::string_view name) {
   if (name.size() > kMostNameBytes) return "a lock's name is at most 512 bytes long";
   if (name.front() == '/' || name.back() == '/') return "a lock's name neither begins nor ends with \"/\"";
   if (name.find("//") != std::string_view::npos) return "a lock's name has no \"//\" in it";
+  // As parts of a path they would name something else.
+  for (const std::string_view part : split(name, '/')) {
+    if (part == "." || part == "..") return "no part of a lock's name is \".\" or \"..\"";
+  }
+  if (name.find('\\') != std::string_view::npos) return "a lock's name has no \"\\\" in it";
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= ' ' || byte == 0x7f) return "a lock's name has no blanks and no control characters";

@@ -56,7 +56,7 @@ struct ClaimKey {
 };
 constexpr size_t kMostNameBytes = 512;
 // Why this cannot be the name of a lock; null when it can: 1 to kMostNameBytes visible characters of UTF-8
-// without "//", and no "/" at its ends.
+// without "//", "\" and parts that are "." or "..", and no "/" at its ends.
 const char* name_problem(std::string_view name);
 std::string key_of(std::string_view name, LeaseId lease);
 // Nothing where the key is not one of a queue.

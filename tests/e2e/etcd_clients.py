@@ -23,8 +23,8 @@ def node_modules(packages):
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         fresh = tempfile.mkdtemp(dir=os.path.dirname(folder))
         try:
-            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", fresh, *packages],
-                                  cwd=fresh, capture_output=True, text=True, timeout=300)
+            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", fresh,
+                                   *packages], cwd=fresh, capture_output=True, text=True, timeout=300)
             if done.returncode != 0:
                 raise unittest.SkipTest("npm cannot install " + " ".join(packages) + ": " + done.stderr[-500:])
             os.rename(fresh, folder)

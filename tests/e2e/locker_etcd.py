@@ -235,6 +235,8 @@ class Locks(Case):
         holding = etcdctl.start("lock", "job")
         until(holding.out, "the lock")
         self.assertEqual(locker.stop(), 0)
+        for client in (watching, holding):  # they look for the server until they are killed
+            client.signal(signal.SIGKILL)
 
 
 class Likeness(Case):

@@ -77,6 +77,9 @@ class Case(locking.Case):
     def path(self, name):
         return os.path.join(self.directory, name)
 
+    def wait_until_there(self, name):
+        until(lambda: os.path.exists(self.path(name)), f"the file {name}")
+
     def wait_for_text(self, name):
         """What a command has written into a file, once there is a whole line."""
         def text():

@@ -124,7 +124,7 @@ TEST_CASE("a claim stands in its value, and any other value is an exclusive clai
 TEST_CASE("names and keys") {
   for (const char* good : {"a", "jobs/nightly", "a:b-c.d", "schl\xc3\xbcssel"})
     CHECK(name_problem(good) == nullptr);
-  for (const char* bad : {"", "/a", "a/", "a//b", "a b", "a\nb", "a\x7f"})
+  for (const char* bad : {"", "/a", "a/", "a//b", "a b", "a\nb", "a\x7f", "a/../b", ".", "a/.", "a\\b"})
     CHECK(name_problem(bad) != nullptr);
   CHECK(name_problem(std::string(kMostNameBytes, 'n')) == nullptr);
   CHECK(name_problem(std::string(kMostNameBytes + 1, 'n')) != nullptr);
