@@ -133,7 +133,8 @@ class HttpLine:
     def send(self, method, target, body=None, only=None):
         """`only`: not more than so many bytes of it."""
         text = b"" if body is None else json.dumps(body).encode()
-        request = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text
+        head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(text)}\r\n\r\n"
+        request = head.encode() + text
         self.writer.write(request[:only])
         return len(request)
 
