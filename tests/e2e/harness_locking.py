@@ -44,7 +44,7 @@ class Histories(unittest.TestCase):
         self.claim(1)
         self.crash()
         self.assertIn("an acknowledged grant is forgotten", self.found())
-        self.assertIn("no order explains", self.found())
+        self.assertIn("no order explains it", self.found())
 
     def test_a_release_that_is_forgotten(self):
         claim = self.claim(1)

@@ -236,7 +236,7 @@ class History:
             claims = "\n  ".join(str(model.claims[id]) for id in sorted(
                 {one.what for one in operations if one.what in model.claims} | set(state.claims)))
             trace = "\n  ".join(map(str, sorted(operations, key=lambda one: one.start)))
-            self.wrong(f"{name}, life {number} ({life.spawned:.4f} to {life.died:.4f}): no order explains what was seen: "
+            self.wrong(f"{name}, life {number} ({life.spawned:.4f} to {life.died:.4f}): no order explains it: "
                        f"{verdict.explanation}\nthe claims:\n  {claims}\nall:\n  {trace}")
 
     @staticmethod
