@@ -22,7 +22,8 @@ class SmallDisk:
     def __init__(self, path, size):
         os.makedirs(path, exist_ok=True)
         self.path = path
-        made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path], capture_output=True, text=True)
+        made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path], capture_output=True,
+                              text=True)
         self.problem = made.stderr.strip() if made.returncode else None
 
     def grow(self, size):

@@ -189,7 +189,8 @@ class History:
                 continue
             left = shown["left_ms"] / 1000
             if left < lease.ttl - (now() - spawned) - 0.002:
-                self.wrong(f"{lease.name} has not got its full time again: {shown}, {now() - spawned:.3f} s after the start")
+                self.wrong(f"{lease.name} has not got its full time again: {shown}, {now() - spawned:.3f} s after "
+                           "the start")
             lease.refreshed = max(lease.refreshed, spawned)
         for claim in self.pending.values():
             shown = seen.get(claim.name, {"holders": [], "waiters": []})
@@ -223,7 +224,8 @@ class History:
     def check_life(self, number, life, name):
         operations = life.operations[name]
         model = self.models[name]
-        before = [claim.token for claim in model.claims.values() if claim.token and self.is_known_before(claim, life, name)]
+        before = [claim.token for claim in model.claims.values()
+                  if claim.token and self.is_known_before(claim, life, name)]
         state = Queue(life.first_seen.get(name, ()), max(before, default=0))
         verdict = linearize(model, state, operations)
         self.hardest = max(self.hardest, verdict.tried)
@@ -234,8 +236,8 @@ class History:
             claims = "\n  ".join(str(model.claims[id]) for id in sorted(
                 {one.what for one in operations if one.what in model.claims} | set(state.claims)))
             trace = "\n  ".join(map(str, sorted(operations, key=lambda one: one.start)))
-            self.wrong(f"{name}, life {number} (from {life.spawned:.4f} to {life.died:.4f}): "
-                       f"no order explains what was seen: {verdict.explanation}\nthe claims:\n  {claims}\nall:\n  {trace}")
+            self.wrong(f"{name}, life {number} ({life.spawned:.4f} to {life.died:.4f}): no order explains it: "
+                       f"{verdict.explanation}\nthe claims:\n  {claims}\nall:\n  {trace}")
 
     @staticmethod
     def is_known_before(claim, life, name):

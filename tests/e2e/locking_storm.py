@@ -133,7 +133,8 @@ class HttpLine:
     def send(self, method, target, body=None, only=None):
         """`only`: not more than so many bytes of it."""
         text = b"" if body is None else json.dumps(body).encode()
-        request = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text
+        head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(text)}\r\n\r\n"
+        request = head.encode() + text
         self.writer.write(request[:only])
         return len(request)
 
@@ -213,9 +214,18 @@ class RedisLine:
 
 IS_SANITIZED = os.environ.get("WEIR_SANITIZE", "") not in ("", "OFF")
 
+
+
+def usable_strace():
+    """Some containers have it and forbid it."""
+    path = shutil.which("strace")
+    works = path and subprocess.run([path, "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode == 0
+    return path if works else None
+
+
 # Neither goes together with sanitizers.
-STRACE = None if IS_SANITIZED else shutil.which("strace")
-NO_STRACE = "needs strace, and a build without sanitizers"
+STRACE = None if IS_SANITIZED else usable_strace()
+NO_STRACE = "needs strace that may trace, and a build without sanitizers"
 # So that a wall clock can jump while the server runs.
 FAKETIME = next((path for path in glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1") if not IS_SANITIZED), None)
 
