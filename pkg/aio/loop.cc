@@ -53,6 +53,7 @@ Loop::Loop() : uv_(new uv_loop_s), handles_(new Handles) {
 }
 
 Loop::~Loop() {
+  close_handles();
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->timer), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->idle), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->check), nullptr);
@@ -123,6 +124,16 @@ void Loop::defer_to_next_turn(std::coroutine_handle<> handle) {
   if (!runs_ready_) expect_ready();
 }
 
+void Loop::close_behind_poll(uv_handle_s* handle, void (*on_closed)(uv_handle_s*)) {
+  to_close_.push_back({handle, on_closed});
+  if (!runs_ready_) expect_ready();
+}
+
+void Loop::close_handles() {
+  for (const ToClose& one : to_close_) uv_close(one.handle, one.on_closed);
+  to_close_.clear();
+}
+
 void Loop::expect_ready() {
   uv_idle_start(&handles_->idle, [](uv_idle_t* idle) {
     auto& loop = *static_cast<Loop*>(idle->data);
@@ -146,6 +157,7 @@ void Loop::run_ready() {
     for (const auto handle : running_) handle.resume();
     running_.clear();
   }
+  close_handles();
   runs_ready_ = false;
   if (!ready_.empty() || !next_turn_.empty()) expect_ready();
 }

@@ -19,6 +19,13 @@ Stream::State::State(Loop& owner, bool is_unix) {
   handle.stream.data = this;
 }
 
+Stream::State::State(Loop& owner, int family) {
+  // Where no socket is to be had, connecting tries again and says why.
+  if (uv_tcp_init_ex(owner.uv(), &handle.tcp, static_cast<unsigned>(family)) != 0)
+    uv_tcp_init(owner.uv(), &handle.tcp);
+  handle.stream.data = this;
+}
+
 Stream::State::~State() = default;
 
 void Stream::State::consume(size_t count) {
@@ -44,6 +51,8 @@ void Stream::State::start_reading() {
 
 void Stream::State::on_alloc(uv_handle_t* uv_handle, size_t, uv_buf_t* out) {
   auto& state = *static_cast<State*>(uv_handle->data);
+  *out = uv_buf_init(nullptr, 0);
+  if (state.closing) return;
   if (state.tls) return state.alloc_sealed(out);
   if (!state.buffer) state.buffer = state.loop().buffers().acquire();
   *out = uv_buf_init(state.buffer.data.get() + state.end, static_cast<unsigned>(state.room()));
@@ -51,6 +60,7 @@ void Stream::State::on_alloc(uv_handle_t* uv_handle, size_t, uv_buf_t* out) {
 
 void Stream::State::on_read(uv_stream_t* uv_stream, ssize_t count, const uv_buf_t*) {
   auto& state = *static_cast<State*>(uv_stream->data);
+  if (state.closing) return;  // it has no buffer then: see on_alloc()
   if (state.tls) return state.on_sealed(count);
   if (count == 0) return;  // EAGAIN
   if (count > 0) {
@@ -77,10 +87,30 @@ void Stream::State::after_read(size_t fresh) {
   // into one that the processor's cache has forgotten.
   if (closing) return;
   release_if_empty();
-  if (!ended && room() == 0) {
-    paused = true;
+  pause_if_full();
+}
+
+void Stream::State::pause_if_full() {
+  if (ended || room() > 0) return;
+  paused = true;
+  uv_read_stop(&handle.stream);
+}
+
+void Stream::State::receive_now() {
+  if (tls || closing || ended || paused || room() == 0) return;
+  if (!buffer) buffer = loop().buffers().acquire();
+  uv_os_fd_t fd = -1;
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(&handle.stream), &fd);
+  const ssize_t count = recv(fd, buffer.data.get() + end, room(), MSG_DONTWAIT);
+  if (count > 0) {
+    end += static_cast<uint32_t>(count);
+    bytes_in += static_cast<uint64_t>(count);
+    pause_if_full();
+  } else if (count == 0) {
+    ended = true;
     uv_read_stop(&handle.stream);
   }
+  release_if_empty();
 }
 
 void Stream::State::resume_reader(size_t count) {
@@ -98,16 +128,15 @@ void Stream::State::release_if_empty() {
 void Stream::State::close() {
   if (closing) return;
   closing = true;
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle.stream), [](uv_handle_t* uv_handle) {
-    auto* state = static_cast<State*>(uv_handle->data);
-    state->loop().buffers().release(std::move(state->buffer));
-    if (state->tls) state->tls->release_buffers(state->loop().buffers());
-    if (state->abandoned) {
-      delete state;
-    } else {
-      state->closed = true;
-    }
-  });
+  loop().close_behind_poll(reinterpret_cast<uv_handle_t*>(&handle.stream),
+                           [](uv_handle_t* uv_handle) { static_cast<State*>(uv_handle->data)->on_closed(); });
+}
+
+void Stream::State::on_closed() {
+  loop().buffers().release(std::move(buffer));
+  if (tls) tls->release_buffers(loop().buffers());
+  closed = true;
+  if (abandoned) delete this;
 }
 
 void Stream::close() {
@@ -147,6 +176,10 @@ bool Stream::has_room() const {
 
 Stream::More Stream::more(Deadline deadline) {
   return More(*state_, deadline);
+}
+
+void Stream::receive_now() {
+  state_->receive_now();
 }
 
 Stream::Read Stream::read_more(Deadline deadline) {
@@ -284,6 +317,10 @@ Result<> Stream::State::finish_sending() {
 
 bool Stream::peer_left() const {
   return state_->ended;
+}
+
+bool Stream::peer_finished() const {
+  return state_->ended && state_->error == 0;
 }
 
 void Stream::cancel_when_peer_leaves(TaskContext* task) {

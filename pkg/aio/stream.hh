@@ -38,7 +38,7 @@ class Stream {
   ~Stream() { close(); }  // no operation may be under way
 
   bool is_open() const { return state_ != nullptr; }
-  void close();
+  void close();  // the socket is closed behind the present poll of the loop
 
   // What was received and not yet consumed. Valid until consume() or read_more(): receiving itself never
   // moves bytes.
@@ -57,6 +57,10 @@ class Stream {
   Read read_more(Deadline deadline);
   // The same for who asks only whether there is more: false at the end, and after an error of whatever kind.
   More more(Deadline deadline);
+
+  // Takes what has come to a raw stream already, the end behind it among it, without waiting for the loop's
+  // next turn. An error is for the next read.
+  void receive_now();
 
   // Sends all of up to kMostParts parts, in one system call where the kernel takes them; they must stay valid
   // until the await ends. Errors: timed_out, cancelled, closed. After an error the stream can only be closed.
@@ -80,6 +84,8 @@ class Stream {
 
   // The peer has closed, reset or finished sending while nobody was reading.
   bool peer_left() const;
+  // It has finished sending, and not by an error: nothing comes behind what is buffered.
+  bool peer_finished() const;
   // While set, the peer's leaving cancels `task`; for work that is in vain without the peer. Null ends it.
   void cancel_when_peer_leaves(TaskContext* task);
 

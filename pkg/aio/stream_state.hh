@@ -11,6 +11,7 @@ enum class TlsStep;
 
 struct Stream::State {
   State(Loop& owner, bool is_unix);
+  State(Loop& owner, int family);  // TCP, with a socket
   ~State();
 
   union {
@@ -47,7 +48,10 @@ struct Stream::State {
   void after_read(size_t fresh);
   void resume_reader(size_t count);
   void release_if_empty();
+  void receive_now();
+  void pause_if_full();
   void close();
+  void on_closed();
 
   // Of a TLS stream, in stream_tls.cc.
   void begin_tls(std::unique_ptr<TlsEngine> engine);

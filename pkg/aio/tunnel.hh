@@ -84,11 +84,13 @@ class Tunnel {
   Task<> carry(Direction& direction);
   Task<Step> send_rest(Direction& direction);
   Task<Step> copy_until_bulk(Direction& direction);
+  bool send_at_once(Direction& direction);
   Task<Step> send_buffered(Direction& direction);
   Task<Step> splice_while_bulk(Direction& direction);
   Task<Step> drain_pipe(Direction& direction);
   Task<Step> wait_writable(Direction& direction);
 
+  void count_sent(Direction& direction, ssize_t sent);
   bool begin_splicing(Direction& direction);
   void end_splicing(Direction& direction);
   void take_rest(Direction& direction);

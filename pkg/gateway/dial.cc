@@ -1,6 +1,5 @@
 #include "pkg/gateway/dial.hh"
 
-#include "pkg/aio/connect.hh"
 #include "pkg/transport/proxy_protocol.hh"
 
 namespace weir::gateway {
@@ -35,10 +34,12 @@ std::string tls_name(const Upstream& upstream, const Server& server) {
 }  // namespace
 
 aio::Task<Result<aio::Stream>> dial(aio::Loop& loop, const Upstream& upstream, Server& server,
-                                    const Peer* client, aio::Deadline deadline) {
+                                    const Peer* client, aio::FirstToSend first, aio::Deadline deadline) {
   const auto address = server.next_address();
   if (!address) co_return fail(Errc::unavailable, "the server's name does not resolve");
-  auto connected = co_await aio::connect(loop, *address, deadline);
+  const bool has_preamble = upstream.tls || upstream.settings.send_proxy != SendProxy::off;
+  if (has_preamble) first = aio::FirstToSend::we;
+  auto connected = co_await aio::connect(loop, *address, deadline, first);
   if (!connected) co_return connected;
   if (upstream.settings.send_proxy != SendProxy::off) {
     const std::string header = proxy_header(upstream.settings.send_proxy, client, *connected);

@@ -25,7 +25,7 @@ aio::Task<std::optional<std::string>> read_server_name(aio::Stream& client, aio:
 // A server that takes the connection; one that refuses it, or is too slow, is passed over. Nothing of the
 // client's has been sent, so any may be asked.
 aio::Task<aio::Stream> connect(Worker& worker, const Arrival& arrival, const Upstream& upstream,
-                               ServerChoice& choice, ConnectionRecord& record) {
+                               aio::FirstToSend first, ServerChoice& choice, ConnectionRecord& record) {
   const Preference preference{.key = upstream.key.hash(arrival.peer.address), .sticky = {}};
   for (uint64_t attempt = 0; attempt <= upstream.settings.retries; ++attempt) {
     const auto start = MonotonicTime::clock::now();
@@ -37,7 +37,7 @@ aio::Task<aio::Stream> connect(Worker& worker, const Arrival& arrival, const Ups
     upstream.metrics.attempts->add();
     record.server = choice.server()->name();
     const aio::Deadline deadline = worker.loop().in(upstream.settings.connect_timeout);
-    auto connected = co_await dial(worker.loop(), upstream, *choice.server(), &arrival.peer, deadline);
+    auto connected = co_await dial(worker.loop(), upstream, *choice.server(), &arrival.peer, first, deadline);
     const auto now = MonotonicTime::clock::now();
     if (connected) {
       choice.succeeded(upstream, now - start, now);
@@ -61,7 +61,10 @@ aio::Task<> carry(Worker& worker, aio::Stream& client, const Arrival& arrival, c
     co_return;
   }
   ServerChoice choice;
-  aio::Stream server = co_await connect(worker, arrival, upstream, choice, record);
+  // Most clients speak first, and most of those have by now: what they sent goes to the server at once.
+  if (client.text().empty()) client.receive_now();
+  const auto first = client.text().empty() ? aio::FirstToSend::peer : aio::FirstToSend::we;
+  aio::Stream server = co_await connect(worker, arrival, upstream, first, choice, record);
   if (!server.is_open()) co_return;
   TunnelRecord tunnel;
   tunnel.upstream = upstream.name;

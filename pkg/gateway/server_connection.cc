@@ -45,7 +45,7 @@ aio::Task<Result<aio::Stream>> ServerConnection::dial_timed(Worker& worker, cons
                                                             Server& server, const Peer* client,
                                                             aio::Deadline deadline) {
   const auto start = MonotonicTime::clock::now();
-  auto stream = co_await dial(worker.loop(), upstream, server, client, deadline);
+  auto stream = co_await dial(worker.loop(), upstream, server, client, aio::FirstToSend::we, deadline);
   connect_time_ = MonotonicTime::clock::now() - start;
   co_return stream;
 }

@@ -103,6 +103,62 @@ TEST_CASE("a stream whose bytes were taken holds no buffer, though nobody waits 
   });
 }
 
+TEST_CASE("what has come already is received without waiting, and so is the end behind it") {
+  run([](Loop& loop) -> Task<> {
+    auto pair = co_await make_pair(loop);
+    pair.stream.receive_now();
+    CHECK(pair.stream.text().empty());
+    CHECK(pair.stream.buffered().data() == nullptr);
+    REQUIRE(write(pair.peer.get(), "abc", 3) == 3);
+    pair.stream.receive_now();
+    CHECK(pair.stream.text() == "abc");
+    CHECK_FALSE(pair.stream.peer_finished());
+    shutdown(pair.peer.get(), SHUT_WR);
+    pair.stream.receive_now();
+    CHECK(pair.stream.peer_finished());
+    CHECK(pair.stream.text() == "abc");
+    CHECK(pair.stream.bytes_in() == 3);
+    const auto more = co_await pair.stream.read_more(loop.in(5s));
+    REQUIRE(more);
+    CHECK(*more == 0);
+  });
+}
+
+TEST_CASE("a stream that was filled without waiting goes on when there is room") {
+  run([](Loop& loop) -> Task<> {
+    auto pair = co_await make_pair(loop);
+    const std::string piece(Buffer::kCapacity / 2, 'x');
+    for (int i = 0; i < 3; ++i)
+      REQUIRE(send(pair.peer.get(), piece.data(), piece.size(), 0) == static_cast<ssize_t>(piece.size()));
+    while (pair.stream.text().size() < Buffer::kCapacity) pair.stream.receive_now();
+    CHECK(pair.stream.text().size() == Buffer::kCapacity);
+    pair.stream.consume(Buffer::kCapacity);
+    while (pair.stream.text().size() < piece.size()) {
+      const auto received = co_await pair.stream.read_more(loop.in(5s));
+      REQUIRE(received);
+    }
+    CHECK(pair.stream.bytes_in() == 3 * piece.size());
+  });
+}
+
+TEST_CASE("who sends first is answered, over TCP and over a Unix socket") {
+  const Folder folder;
+  for (const std::string& where : {std::string("127.0.0.1:0"), "unix:" + folder.path + "/s"}) {
+    run([where](Loop& loop) -> Task<> {
+      Echo echo(loop, *Address::parse_listen(where));
+      auto stream = co_await connect(loop, echo.address, loop.in(5s), FirstToSend::we);
+      REQUIRE(stream);
+      const auto sent = co_await stream->write("first", loop.in(5s));
+      CHECK(sent);
+      const auto received = co_await stream->read_more(loop.in(5s));
+      CHECK(received);
+      CHECK(stream->text() == "first");
+      stream->close();
+      co_await echo.end();
+    });
+  }
+}
+
 TEST_CASE("bytes come back over TCP and over a Unix socket") {
   const Folder folder;
   for (const std::string& where :

@@ -48,9 +48,10 @@ struct Ends {
     client_stream = std::move(*adopt(loop, std::move(inner_client)));
     upstream_stream = std::move(*adopt(loop, std::move(inner_upstream)));
   }
-  void close_streams() {
+  Task<> close_streams() {
     client_stream.close();
     upstream_stream.close();
+    co_await yield();  // they are closed behind the poll
   }
 };
 
@@ -172,11 +173,35 @@ TEST_CASE("a tunnel passes on each side's finishing while the other goes on") {
       CHECK(end.side == (client_first ? Side::client : Side::upstream));
       CHECK(tunnel.bytes_to_upstream() == (client_first ? 5u : 7u));
       CHECK(tunnel.bytes_to_client() == (client_first ? 7u : 5u));
-      ends.close_streams();
+      co_await ends.close_streams();
       CHECK(ending_of(first) == 0);
       CHECK(ending_of(last) == 0);
     });
   }
+}
+
+TEST_CASE("an answer and the end behind it that come together are passed on together") {
+  run([](Loop& loop) -> Task<> {
+    Ends ends(loop);
+    REQUIRE(send(ends.upstream.get(), "answer", 6, 0) == 6);
+    shutdown(ends.upstream.get(), SHUT_WR);
+    Tunnel tunnel(loop, ends.client_stream, ends.upstream_stream, {});
+    TunnelEnd end;
+    Scope scope(loop);
+    scope.spawn(run_into(tunnel, end));
+    const auto answer_came = [&] { return has_input(ends.client.get(), 6); };
+    co_await wait_until(loop, answer_came);
+    CHECK(receive_text(ends.client.get(), 6) == "answer");
+    CHECK(ending_of(ends.client.get()) == 0);
+    CHECK(scope.size() > 0);  // the client may still send
+    shutdown(ends.client.get(), SHUT_WR);
+    co_await scope.join();
+    CHECK(end.reason == Reason::finished);
+    CHECK(end.side == Side::upstream);
+    CHECK(tunnel.bytes_to_client() == 6);
+    co_await ends.close_streams();
+    CHECK(ending_of(ends.upstream.get()) == 0);
+  });
 }
 
 TEST_CASE("bulk traffic both ways arrives whole, spliced and copied") {
@@ -200,7 +225,7 @@ TEST_CASE("bulk traffic both ways arrives whole, spliced and copied") {
         REQUIRE(slept);
         was_splicing = was_splicing || tunnel.is_splicing();
       }
-      ends.close_streams();
+      co_await ends.close_streams();
       for (std::thread& thread : senders) thread.join();
       for (std::thread& thread : receivers) thread.join();
       CHECK(up == total);
@@ -240,7 +265,7 @@ TEST_CASE("a tunnel that is quiet again gives its pipe back and goes on") {
     }
     co_await scope.close();
     CHECK(end.reason == Reason::cancelled);
-    ends.close_streams();
+    co_await ends.close_streams();
   });
 }
 
@@ -271,7 +296,7 @@ TEST_CASE("a reader that is slow holds the sender back") {
     }
     CHECK(got == sent);
     co_await scope.close();
-    ends.close_streams();
+    co_await ends.close_streams();
     CHECK(ending_of(ends.upstream.get()) == 0);  // nothing was left unsent
   });
 }
@@ -292,7 +317,7 @@ TEST_CASE("a tunnel is idle when nothing moves in either direction") {
     co_await scope.join();
     CHECK(end.reason == Reason::idle);
     CHECK(loop.now_tick() - begun >= 460);
-    ends.close_streams();
+    co_await ends.close_streams();
     CHECK(ending_of(ends.client.get()) == 0);
   });
 }
@@ -307,7 +332,7 @@ TEST_CASE("a reader that stalls for ever is idle too, and sees that its transfer
     std::thread sender(send_all, ends.client.get(), 1, size_t{256} << 20);
     co_await scope.join();
     CHECK(end.reason == Reason::idle);
-    ends.close_streams();
+    co_await ends.close_streams();
     sender.join();
     CHECK(ending_of(ends.upstream.get()) == ECONNRESET);
   });
@@ -342,7 +367,7 @@ TEST_CASE("a reset of one side resets the other, idle or in the middle of bulk t
         CHECK(end.reason == Reason::failed);
         CHECK(end.side == (client_resets ? Side::client : Side::upstream));
         CHECK(end.error.code == Errc::closed);
-        ends.close_streams();
+        co_await ends.close_streams();
         if (bulk) sender.join();
         CHECK((bulk ? seen_by_sender : ending_of(stays.get())) == ECONNRESET);
       });
@@ -391,6 +416,7 @@ TEST_CASE("a released tunnel goes on elsewhere, no byte lost or doubled") {
       } while (true);
       client.close();
       upstream.close();
+      co_await yield();
       for (std::thread& thread : senders) thread.join();
       for (std::thread& thread : receivers) thread.join();
       CHECK(end.reason == Reason::finished);
@@ -432,7 +458,7 @@ TEST_CASE("a released tunnel says which direction has finished already") {
     co_await scope.join();
     CHECK(second.reason == Reason::finished);
     CHECK(receive_text(ends.client.get(), 19) == "left over, then new");
-    ends.close_streams();
+    co_await ends.close_streams();
   });
 }
 
@@ -463,7 +489,7 @@ TEST_CASE("many tunnels at once each carry their own") {
     for (size_t i = 0; i < kTunnels; ++i) {
       CHECK(results[i].reason == Reason::finished);
       CHECK(received[i] == kEach);
-      ends[i]->close_streams();
+      co_await ends[i]->close_streams();
     }
   });
 }
@@ -501,6 +527,7 @@ TEST_CASE("a tunnel joins TCP and a Unix socket") {
     co_await scope.join();
     client_stream.close();
     server_stream.close();
+    co_await yield();
     for (std::thread& thread : threads) thread.join();
     CHECK(up == kTotal);
     CHECK(down == kTotal);
