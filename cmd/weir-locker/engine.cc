@@ -141,8 +141,9 @@ void Engine::on_happening(const lock::Happening& happening) {
 }
 
 Result<Engine::Committed> Engine::begin(const keyspace::Request& request, Cause cause) {
-  // Asked before anything changes: what was changed must be written.
-  if (journal_ && journal_->pending().count > journal::Options{}.pending_limit.count / 2)
+  // Asked before anything changes: what was changed must be written. What only takes away has the other half.
+  if (cause == Cause::client && journal_ &&
+      journal_->pending().count > journal::Options{}.pending_limit.count / 2)
     return fail(Errc::unavailable, "the disk does not keep up");
   Committed committed;
   {
@@ -277,10 +278,22 @@ void Engine::restart_leases() {
   for (const keyspace::LeaseId id : all) keys_.keep_alive(id, now());
 }
 
-// A lock with a delay is kept for it, by a lease of its own, where it stands.
 void Engine::end_lease(keyspace::LeaseId id) {
   keyspace::Request request;
-  for (const std::string& name : keys_.find_lease(id)->keys) {
+  keep_for_delay(id, request);
+  request.then.emplace_back(keyspace::Revoke{id});
+  const auto ended = begin(request, Cause::expired);
+  if (!ended) {
+    log::error("a lease could not be ended",
+               {{"lease", std::to_string(id)}, {"reason", ended.error().message}});
+    (void)keep_alive(id);  // and is tried again when its time is over again
+  }
+}
+
+// A lock with a delay is kept for it, by a lease of its own, where it stands.
+void Engine::keep_for_delay(keyspace::LeaseId id, keyspace::Request& request) {
+  const auto keys = keys_.find_lease(id)->keys;
+  for (const std::string& name : keys) {
     const auto key = keys_.find(name);
     const lock::Claimant* const claimant = locks_.find_claimant(*key);
     if (claimant == nullptr || !claimant->is_granted || claimant->claim.is_delay) continue;
@@ -289,12 +302,10 @@ void Engine::end_lease(keyspace::LeaseId id) {
     claim.is_delay = true;
     request.then.emplace_back(keyspace::Grant{fresh_lease_id(), claim.delay, true});
     request.then.emplace_back(keyspace::Put{name, to_value(claim), keyspace::kGranted});
-  }
-  request.then.emplace_back(keyspace::Revoke{id});
-  const auto ended = begin(request, Cause::expired);
-  if (!ended) {
-    log::error("a lease could not be ended",
-               {{"lease", std::to_string(id)}, {"reason", ended.error().message}});
+    // A session may have more locks than one request has room for.
+    if (request.then.size() + 3 <= settings_.limits.operations) continue;
+    (void)begin(request, Cause::expired);  // what is not kept is free at once
+    request.then.clear();
   }
 }
 

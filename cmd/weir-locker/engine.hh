@@ -113,6 +113,7 @@ class Engine {
   aio::Task<> publish_durable();
   aio::Task<> end_leases();
   void end_lease(keyspace::LeaseId id);
+  void keep_for_delay(keyspace::LeaseId id, keyspace::Request& request);
   std::optional<keyspace::Millis> next_end() const;
   void restart_leases();
   void snapshot_if_due();

@@ -22,7 +22,8 @@ class Withdrawal {
     if (created_ == 0 || found == nullptr || found->created != created_) return;
     keyspace::Request request;
     request.then.emplace_back(keyspace::Erase{{key_}});
-    (void)engine_.begin(request);  // it can only fail with the journal, and the process with it
+    (void)engine_.begin(request,
+                        Cause::given_up);  // it can only fail with the journal, and the process with it
   }
   void forgo() { created_ = 0; }
 

@@ -13,7 +13,12 @@
 namespace weir::locker {
 
 // Why a request was made.
-enum class Cause : uint8_t { client, expired, forced };
+enum class Cause : uint8_t {
+  client,    // one asked for it
+  given_up,  // one waits no more for what it has claimed
+  expired,
+  forced,
+};
 
 struct Happening {
   journal::Sequence sequence = 0;  // it may be told when this is durable

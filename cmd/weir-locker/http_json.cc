@@ -118,6 +118,7 @@ std::string_view to_string(lock::Happening::Kind kind, Cause cause) {
   }
   switch (cause) {
     case Cause::client:
+    case Cause::given_up:
       return "released";
     case Cause::expired:
       return "expired";

@@ -11,7 +11,9 @@ namespace weir::locker {
 
 namespace {
 
+// Who wants to see more of them asks by prefix.
 constexpr size_t kMostListed = 10'000;
+constexpr size_t kMostListedBytes = 4 << 20;
 
 struct AcquireCall {
   Wanted wanted;
@@ -137,7 +139,7 @@ http::ServerResponse list_locks(const Engine& engine, const HttpCall& call) {
   std::string json = "{\"locks\":[";
   size_t count = 0;
   for (auto at = queues.lower_bound(prefix); at != queues.end() && at->first.starts_with(prefix); ++at) {
-    if (count++ >= kMostListed) continue;
+    if (count++ >= kMostListed || json.size() > kMostListedBytes) continue;
     if (count > 1) json += ',';
     json += lock_json(engine, at->first);
   }

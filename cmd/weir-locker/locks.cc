@@ -72,7 +72,7 @@ aio::Task<Result<>> withdraw(Engine& engine, const std::vector<std::string>& key
     if (is_claim_of(engine, key, token)) request.then.emplace_back(keyspace::Erase{{key}});
   }
   if (request.then.empty()) co_return co_await engine.settle();
-  const auto begun = engine.begin(request);
+  const auto begun = engine.begin(request, Cause::given_up);
   if (!begun) co_return std::unexpected(begun.error());
   co_return co_await engine.durable(begun->sequence);
 }

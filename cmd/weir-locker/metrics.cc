@@ -30,6 +30,7 @@ void Metrics::count(const Happening& happening) {
   }
   switch (happening.cause) {
     case Cause::client:
+    case Cause::given_up:
       return released_->add();
     case Cause::expired:
       return expired_->add();

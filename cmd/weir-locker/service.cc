@@ -158,7 +158,8 @@ std::unique_ptr<daemon::WorkerService> Service::start_worker(daemon::Worker& wor
 void Service::tell(const Happening& happening) {
   metrics_.count(happening);
   if (worker_events_) worker_events_->emit(happening_json(happening) + "\n");
-  const bool is_lost = happening.kind == lock::Happening::Kind::released && happening.cause != Cause::client;
+  const bool is_lost = happening.kind == lock::Happening::Kind::released &&
+                       (happening.cause == Cause::expired || happening.cause == Cause::forced);
   if (!is_lost) return;
   const std::string session = session_text(happening.ticket.lease);
   const auto token = static_cast<uint64_t>(happening.ticket.token);

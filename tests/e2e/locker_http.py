@@ -229,6 +229,14 @@ class Locks(locking.Case):
         self.one.release("o", holder)
         self.assertEqual(waiter.answer()[0], 200)
 
+    def test_a_session_may_have_more_locks_with_delays_than_a_request_has_room_for(self):
+        session = self.one.session(ttl="500ms")
+        names = [f"many/{number}" for number in range(100)]
+        self.assertEqual(self.one.ask("POST", "/locks", {"names": names, "session": session, "delay": "500ms"})[0], 200)
+        listed = lambda: self.one.ask("GET", "/locks")[1]["locks"]
+        until(lambda: all(lock["holders"][0].get("is_delay") for lock in listed()), "the session to expire")
+        until(lambda: not listed(), "all to be free")
+
     def test_a_session_of_its_own_ends_with_the_lock(self):
         status, held = self.one.acquire("o", ttl="1m")
         self.assertEqual(status, 200)
