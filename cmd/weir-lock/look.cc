@@ -178,7 +178,8 @@ aio::Task<int> watch(aio::Loop& loop, const Options& options) {
     } else if (begun.error().kind != Trouble::Kind::unreachable) {
       co_return tell(begun.error(), options);
     }
-    (void)co_await aio::sleep_until(loop.in(resilience::backoff_delay(kBackoff, failures++, random)));
+    const Duration pause = resilience::backoff_delay(kBackoff, failures++, random);
+    (void)co_await aio::sleep_until(loop.in(pause));
     if (utility::reader_left()) co_return utility::kExitFine;
   }
 }
