@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "cmd/weir-locker/wall_time.hh"
 #include "cmd/weir-locker/watch.hh"
 #include "pkg/daemon/log.hh"
 
@@ -15,10 +16,6 @@ namespace {
 constexpr Millis kAbsence{1000};
 // now() leaves out fractions: a lease may have begun so much later than is written of it.
 constexpr Millis kTick{1};
-
-int64_t wall_milliseconds() {
-  return std::chrono::duration_cast<Millis>(WallTime::clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -52,7 +49,7 @@ class Engine::GrantWait final : public aio::Operation {
 };
 
 Engine::Engine(const EngineSettings& settings)
-    : settings_(settings), keys_(settings.limits), locks_(wall_milliseconds) {}
+    : settings_(settings), keys_(settings.limits), locks_([] { return wall_time().count(); }) {}
 
 Engine::~Engine() = default;
 

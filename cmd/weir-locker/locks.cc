@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pkg/base/clock.hh"
+#include "cmd/weir-locker/wall_time.hh"
 
 namespace weir::locker {
 
@@ -10,7 +10,7 @@ namespace {
 
 using keyspace::Request;
 
-std::string article(const std::string& name) {
+std::string quoted(const std::string& name) {
   return "\"" + name + "\"";
 }
 
@@ -22,7 +22,7 @@ Result<bool> is_free(const Engine& engine, const std::string& name, const lock::
     const bool are_semaphores =
         claim.mode == lock::Mode::semaphore && other.claim.mode == lock::Mode::semaphore;
     if (!are_semaphores || other.claim.permits == claim.permits) continue;
-    return fail(Errc::refused, "the semaphore " + article(name) + " has " +
+    return fail(Errc::refused, "the semaphore " + quoted(name) + " has " +
                                    std::to_string(other.claim.permits) + " permits, not " +
                                    std::to_string(claim.permits));
   }
@@ -36,9 +36,9 @@ Result<Engine::Committed> take_again(Engine& engine, const Wanted& wanted, Held&
     const std::string key = lock::key_of(name, wanted.session);
     const auto found = engine.keys().find(key);
     if (found == nullptr || !engine.locks().is_granted(*found))
-      return fail(Errc::refused, article(name) + " is not held by this session");
+      return fail(Errc::refused, quoted(name) + " is not held by this session");
     if (held.token != 0 && held.token != found->created)
-      return fail(Errc::refused, article(name) + " was not taken together with the others");
+      return fail(Errc::refused, quoted(name) + " was not taken together with the others");
     lock::Claim claim = lock::claim_of(found->value);
     ++claim.holds;
     held = {found->created, claim.holds};
@@ -52,7 +52,7 @@ Result<> check(const Engine& engine, const Wanted& wanted) {
   for (auto name = wanted.names.begin(); name != wanted.names.end(); ++name) {
     if (const char* const problem = lock::name_problem(*name)) return fail(Errc::invalid, problem);
     if (std::find(wanted.names.begin(), name, *name) != name)
-      return fail(Errc::invalid, article(*name) + " is named twice");
+      return fail(Errc::invalid, quoted(*name) + " is named twice");
   }
   if (engine.keys().find_lease(wanted.session) == nullptr)
     return fail(Errc::not_found, "there is no such session");
@@ -82,8 +82,7 @@ aio::Task<Result<>> withdraw(Engine& engine, const std::vector<std::string>& key
 aio::Task<Result<Held>> acquire(Engine& engine, Wanted wanted) {
   const auto checked = check(engine, wanted);
   if (!checked) co_return std::unexpected(checked.error());
-  wanted.claim.since =
-      std::chrono::duration_cast<keyspace::Millis>(WallTime::clock::now().time_since_epoch()).count();
+  wanted.claim.since = wall_time().count();
   Held held;
   bool all_free = true;
   bool all_claimed = true;
@@ -94,7 +93,7 @@ aio::Task<Result<Held>> acquire(Engine& engine, Wanted wanted) {
     keys.push_back(lock::key_of(name, wanted.session));
     const bool is_claimed = engine.keys().find(keys.back()) != nullptr;
     if (is_claimed && !wanted.again)
-      co_return fail(Errc::refused, article(name) + " is claimed by this session already");
+      co_return fail(Errc::refused, quoted(name) + " is claimed by this session already");
     all_claimed = all_claimed && is_claimed;
     any_claimed = any_claimed || is_claimed;
     const auto free = is_free(engine, name, wanted.claim);
@@ -137,7 +136,7 @@ aio::Task<Result<>> release(Engine& engine, Release release) {
   for (const std::string& name : release.names) {
     const std::string key = lock::key_of(name, release.session);
     const auto found = engine.keys().find(key);
-    if (found == nullptr) co_return fail(Errc::not_found, article(name) + " is not held by this session");
+    if (found == nullptr) co_return fail(Errc::not_found, quoted(name) + " is not held by this session");
     lock::Claim claim = lock::claim_of(found->value);
     if (claim.holds > 1) {
       --claim.holds;
@@ -155,7 +154,7 @@ Result<Engine::Committed> force_release(Engine& engine, const std::string& name,
   const lock::Queue* const queue = engine.locks().find(name);
   const lock::Claimant* const claimant = queue == nullptr ? nullptr : queue->find_token(token);
   if (claimant != nullptr) return engine.begin({.then = {keyspace::Erase{{claimant->key}}}}, Cause::forced);
-  return fail(Errc::not_found, article(name) + " has no claim with this token");
+  return fail(Errc::not_found, quoted(name) + " has no claim with this token");
 }
 
 aio::Task<Result<keyspace::LeaseId>> begin_session(Engine& engine, keyspace::Millis ttl, std::string note) {

@@ -1,7 +1,7 @@
 // SET, GET, DEL and the like: a lock taken, looked at and given back.
 
 #include "cmd/weir-locker/redis_commands.hh"
-#include "pkg/base/clock.hh"
+#include "cmd/weir-locker/wall_time.hh"
 #include "pkg/base/text.hh"
 
 namespace weir::locker {
@@ -14,10 +14,6 @@ constexpr std::string_view kNoEnd =
     "ERR a lock needs an end, or it outlives a client that dies: add PX milliseconds, as in "
     "SET name value NX PX 30000";
 constexpr std::string_view kBadTime = "ERR invalid expire time in 'set' command";
-
-Millis wall_now() {
-  return std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch());
-}
 
 struct SetOptions {
   bool if_free = false;
@@ -38,7 +34,7 @@ bool take_time(RedisSession& session, std::string_view option, std::string_view 
   if (!parse_redis_integer(value)) return refuse(session, kNotANumber);
   const auto time = parse_redis_time(value, ascii_lower(option[0]) == 'e');
   if (!time || *time <= Millis{0}) return refuse(session, kBadTime);
-  options.ttl = is_absolute ? *time - wall_now() : *time;
+  options.ttl = is_absolute ? *time - wall_time() : *time;
   return true;
 }
 
@@ -164,7 +160,7 @@ void expire(RedisSession& session, RedisArguments arguments) {
   const auto time = parse_redis_time(arguments[2], ascii_lower(arguments[0][0]) == 'e');
   if (!time) return session.reply.error(kNotANumber);
   if (!accept_names(session, {&name, 1})) return;
-  const Millis ttl = ascii_lower(arguments[0].back()) == 't' ? *time - wall_now() : *time;
+  const Millis ttl = ascii_lower(arguments[0].back()) == 't' ? *time - wall_time() : *time;
   session.has_looked = true;
   const lock::Claimant* const holder = session.locks.holder(name);
   const auto left = holder == nullptr ? std::nullopt : session.locks.remaining(*holder);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cmd/weir-locker/wall_time.hh"
+
 namespace weir::locker {
 
 using keyspace::Millis;
@@ -51,10 +53,8 @@ Result<keyspace::KeyValuePtr> RedisLocks::own(std::string_view name, const lock:
 }
 
 std::string RedisLocks::written_claim(std::string_view value) const {
-  const auto since = WallTime::clock::now().time_since_epoch();
-  return lock::to_value({.text = std::string(value),
-                         .holder = {.host = client_},
-                         .since = std::chrono::duration_cast<Millis>(since).count()});
+  return lock::to_value(
+      {.text = std::string(value), .holder = {.host = client_}, .since = wall_time().count()});
 }
 
 Result<> RedisLocks::begin(const keyspace::Request& request) {

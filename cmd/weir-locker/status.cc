@@ -2,6 +2,7 @@
 
 #include "cmd/weir-locker/http_json.hh"
 #include "cmd/weir-locker/service.hh"
+#include "cmd/weir-locker/wall_time.hh"
 
 namespace weir::locker {
 
@@ -62,8 +63,7 @@ Group group_of(const std::string& name, const lock::Queue& queue, const keyspace
 
 void Service::add_status(daemon::StatusPage& page) {
   const keyspace::Millis now = engine_->now();
-  const int64_t wall =
-      std::chrono::duration_cast<keyspace::Millis>(WallTime::clock::now().time_since_epoch()).count();
+  const int64_t wall = wall_time().count();
   engine_->inspect([&](const keyspace::Keyspace& keys, const lock::Index& locks) {
     size_t waiters = 0;
     std::vector<Group> groups;

@@ -8,7 +8,8 @@ import time
 import harness
 import locking
 from harness import until
-from redis_clients import RELEASE, Client, Refused, RedisServer, cli, encode, node
+from node_packages import node
+from redis_clients import RELEASE, Client, Refused, RedisServer, cli, encode
 
 
 class RedisCase(locking.Case):

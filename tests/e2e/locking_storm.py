@@ -110,8 +110,9 @@ class Server:
         self.kill()
 
 
-class HttpLine:
-    """One connection, opened when it is needed and again after it is lost."""
+class Line:
+    """One connection to a door, opened when it is needed and again after it is lost."""
+    door = None  # what the server calls it
 
     def __init__(self, server):
         self.server = server
@@ -121,7 +122,7 @@ class HttpLine:
         if self.writer is not None:
             return
         try:
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.server.http)
+            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", getattr(self.server, self.door))
         except OSError as error:
             raise NotSent(str(error)) from None
 
@@ -129,6 +130,10 @@ class HttpLine:
         if self.writer is not None:
             self.writer.transport.abort() if abort else self.writer.close()
         self.reader = self.writer = None
+
+
+class HttpLine(Line):
+    door = "http"
 
     def send(self, method, target, body=None, only=None):
         """`only`: not more than so many bytes of it."""
@@ -166,23 +171,8 @@ class RedisError(Exception):
     pass
 
 
-class RedisLine:
-    def __init__(self, server):
-        self.server = server
-        self.reader = self.writer = None
-
-    async def open(self):
-        if self.writer is not None:
-            return
-        try:
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.server.redis)
-        except OSError as error:
-            raise NotSent(str(error)) from None
-
-    def close(self, abort=False):
-        if self.writer is not None:
-            self.writer.transport.abort() if abort else self.writer.close()
-        self.reader = self.writer = None
+class RedisLine(Line):
+    door = "redis"
 
     def send(self, *words):
         self.writer.write(f"*{len(words)}\r\n".encode() + b"".join(

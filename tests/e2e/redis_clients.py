@@ -1,17 +1,12 @@
 """Redis' protocol spoken from Python by hand, and what else the tests of the Redis door need: redis-cli, npm packages,
 a redis-server to compare with."""
 
-import os
-import shutil
 import socket
 import subprocess
-import tempfile
-import unittest
 
 import harness
 from harness import until
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 RELEASE = 'if redis.call("get",KEYS[1]) == ARGV[1] then return redis.call("del",KEYS[1]) else return 0 end'
 
 
@@ -79,33 +74,6 @@ def cli(port, *arguments, text=None):
                           timeout=harness.PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
-
-
-def node_modules(*packages):
-    """Where these packages are installed, in the build's folder. Where they are not and cannot be, the test is skipped."""
-    name = "+".join(packages).replace("/", "_").replace(":", "_")
-    folder = os.path.join(os.path.abspath(harness.BUILD), "npm", name)
-    if not os.path.isdir(folder):
-        os.makedirs(os.path.dirname(folder), exist_ok=True)
-        fresh = tempfile.mkdtemp(dir=os.path.dirname(folder))
-        try:
-            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", fresh,
-                                   *packages], cwd=fresh, capture_output=True, text=True, timeout=300)
-            if done.returncode != 0:
-                raise unittest.SkipTest(f"npm cannot install {name}: {done.stderr[-500:]}")
-            if not os.path.isdir(folder):
-                os.rename(fresh, folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    return os.path.join(folder, "node_modules")
-
-
-def node(script, *arguments, packages, patience=4 * harness.PATIENCE):
-    """What a script of the folder node/ prints; it must end well."""
-    done = subprocess.run(["node", os.path.join(HERE, "node", script), *map(str, arguments)], capture_output=True, text=True,
-                          timeout=patience, env={**os.environ, "NODE_PATH": node_modules(*packages)})
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 class RedisServer(harness.Process):
